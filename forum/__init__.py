@@ -1,0 +1,1 @@
+"""Rules and use cases. Knows no HTTP, HTML pages, JSON-LD or SQL."""

@@ -1,0 +1,79 @@
+"""What happened, to be told to other servers: the only thing that leaves forum.
+
+Each event is a row of the outbox, written in the transaction of what it tells. `source_uri` is
+the id of the activity of another server that caused it (None when it happened here): an Announce
+then wraps that activity byte for byte.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Base of all events; the class name is the `kind` of the row."""
+
+
+class ThreadStarted(Event, frozen=True):
+    post_id: int
+    source_uri: str | None
+
+
+class ReplyPosted(Event, frozen=True):
+    post_id: int
+    source_uri: str | None
+
+
+class PostErased(Event, frozen=True):
+    """The author took the post back."""
+
+    post_id: int
+    source_uri: str | None
+
+
+class PostRemoved(Event, frozen=True):
+    """A moderator of the community took the post down."""
+
+    post_id: int
+    moderator_id: int
+    reason: str
+    source_uri: str | None
+
+
+class MembershipAsked(Event, frozen=True):
+    """A member here asks a community elsewhere."""
+
+    community_id: int
+    actor_id: int
+    follow_uri: str
+
+
+class MembershipLeft(Event, frozen=True):
+    """A member here leaves a community elsewhere, or stops asking."""
+
+    community_id: int
+    actor_id: int
+    follow_uri: str
+
+
+class FollowAnswered(Event, frozen=True):
+    """A local actor answers the Follow of an actor elsewhere. `follow_body` is that Follow."""
+
+    target_id: int
+    actor_id: int
+    accepted: bool
+    follow_body: str
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        ThreadStarted,
+        ReplyPosted,
+        PostErased,
+        PostRemoved,
+        MembershipAsked,
+        MembershipLeft,
+        FollowAnswered,
+    )
+}

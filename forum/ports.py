@@ -1,0 +1,50 @@
+"""What the floors above pass in: the clock, another server's things, rendered text.
+
+One edge never imports another: what a page needs from federation comes through these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from forum.site import Site
+from storage.db import Database
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Resolver(Protocol):
+    """Finds things of other servers. Speaks to the network: never call it in a transaction."""
+
+    async def find_community(self, address: str) -> int | None:
+        """The id of the community at `name@host` or at a URL, stored now if it was unknown.
+
+        None when it cannot be found, is no community, or its server may not be asked.
+        """
+
+
+class Renderer(Protocol):
+    """Markdown to safe HTML, in a child process that is killed when it takes too long."""
+
+    async def render(self, source: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a request needs, made once by the composition root."""
+
+    database: Database
+    site: Site
+    clock: Clock
+    renderer: Renderer
+    resolver: Resolver
+    secret: bytes

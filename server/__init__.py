@@ -1,0 +1,1 @@
+"""The root: composition of all floors. Imported by none."""

@@ -1,0 +1,1 @@
+"""Ground floor: PostgreSQL and files. Knows no rule, no HTTP, no ActivityPub."""

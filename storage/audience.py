@@ -1,0 +1,62 @@
+"""The read rule: who may see, and its second face, who receives.
+
+The rule itself is SQL (`storage/functions.sql`), so that a list, a single read, a count and a
+delivery all share it. Every read of the program takes a Viewer right after the connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.db import Connection, fetch_all
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: a member here, an actor elsewhere, a server elsewhere, or nobody.
+
+    `host` is None in the browser; at the ActivityPub door it is always set, to '' when the
+    request was not signed.
+    """
+
+    actor_id: int | None = None
+    host: str | None = None
+
+
+NOBODY = Viewer()
+UNKNOWN_SERVER = Viewer(host="")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One inbox to deliver to, shared inboxes preferred."""
+
+    inbox: str
+    host: str
+    software: str | None
+
+
+RECIPIENTS_OF_COMMUNITY = """
+select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, i.software
+from memberships m
+join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
+left join instances i on i.host = a.host
+cross join site s
+where m.community_id = $1 and m.state = 'accepted'
+  and travels_to(m.community_id, a.host)
+  and coalesce(i.policy, 'default') <> 'refused'
+  and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+"""
+
+
+async def recipients_of_community(conn: Connection, community_id: int) -> list[Recipient]:
+    """The inboxes of servers elsewhere that hold accepted members of a local community."""
+    return await fetch_all(conn, Recipient, RECIPIENTS_OF_COMMUNITY, community_id)
+
+
+READS_COMMUNITY = "select reads_community($1::bigint, $2::bigint, $3::text)"
+
+
+async def reads_community(conn: Connection, viewer: Viewer, community_id: int) -> bool:
+    """Whether the viewer may read what is written in the community."""
+    return bool(await conn.fetchval(READS_COMMUNITY, community_id, viewer.actor_id, viewer.host))

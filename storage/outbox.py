@@ -1,0 +1,56 @@
+"""Events: recorded in the transaction of what they tell, claimed in order, finished once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from storage.db import Connection, fetch_all
+
+RECORD = "insert into events (kind, payload) values ($1, $2)"
+
+CLAIM = """
+select id, kind, payload, tries from events
+where state = 'waiting' and due_at <= now()
+order by id
+limit $1
+for update skip locked
+"""
+
+FINISH = "delete from events where id = any($1::bigint[])"
+
+POSTPONE = """
+update events set tries = tries + 1, due_at = now() + $2::interval, reason = $3,
+  state = case when tries + 1 >= $4::integer then 'dead' else 'waiting' end
+where id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    id: int
+    kind: str
+    payload: Any
+    tries: int
+
+
+async def record(conn: Connection, kind: str, payload: dict[str, Any]) -> None:
+    """Keep an event; it is published after this transaction commits."""
+    await conn.execute(RECORD, kind, payload)
+
+
+async def claim(conn: Connection, limit: int) -> list[EventRow]:
+    """Lock the oldest due events for this transaction; another worker skips them."""
+    return await fetch_all(conn, EventRow, CLAIM, limit)
+
+
+async def finish(conn: Connection, ids: list[int]) -> None:
+    await conn.execute(FINISH, ids)
+
+
+async def postpone(
+    conn: Connection, event_id: int, wait: timedelta, reason: str, *, max_tries: int
+) -> None:
+    """Try again after `wait`; after `max_tries` set aside for the administrator."""
+    await conn.execute(POSTPONE, event_id, wait, reason, max_tries)

@@ -1,0 +1,1 @@
+"""The edge to people and their apps."""
