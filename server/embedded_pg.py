@@ -155,7 +155,7 @@ def _read_postmaster(cluster: Path) -> Postmaster | None:
 def _is_alive(pid: int, cluster: Path) -> bool:
     """Whether `pid` is the server of this cluster and not a stranger that got its number."""
     try:
-        return os.path.samefile(f"/proc/{pid}/cwd", cluster)
+        return Path(f"/proc/{pid}/cwd").samefile(cluster)
     except FileNotFoundError:
         return not Path("/proc/self").exists() and _exists(pid)
     except OSError:
@@ -256,7 +256,7 @@ def _spawn(command: list[str], log: Path, run_as: pg_home.RunAs) -> subprocess.P
             env=_environment(),
             # A session of its own: Ctrl-C reaches us, and we stop it after web and workers.
             start_new_session=True,
-            preexec_fn=tied_to_this_process(signal.SIGINT),
+            preexec_fn=tied_to_this_process(signal.SIGINT),  # noqa: PLW1509 - we start no threads
             **run_as.options(),  # type: ignore[call-overload]
         )
     return process

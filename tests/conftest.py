@@ -1,0 +1,139 @@
+"""One real PostgreSQL for the whole run, a database of its own for each test that wants one.
+
+The server is a child of the process that was started (with xdist: of the controller), so it ends
+with the run even when the run is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from server import migrate
+from server.embedded_pg import EmbeddedPostgres
+from storage.db import Connection, Database
+
+TEMPLATE = "template_of_tests"
+SERVER = pytest.StashKey["TestServer"]()
+
+_numbers = count(1)
+
+
+class TestServer:
+    """The server and its migrated template, made when the first test asks for them."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="dazzle-tests-"))
+        self.directory.chmod(0o711)
+        named = os.environ.get("DAZZLE_PG_BIN")
+        self.postgres = EmbeddedPostgres(
+            self.directory / "data", binaries=Path(named) if named else None, durable=False
+        )
+        self.dsn = self.postgres.start()
+        asyncio.run(_execute(self.dsn, f"create database {TEMPLATE}"))
+        migrate.run(dsn_of(self.dsn, TEMPLATE))
+
+    def stop(self) -> None:
+        self.postgres.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def dsn_of(server_dsn: str, database: str) -> str:
+    return urlsplit(server_dsn)._replace(path=f"/{database}").geturl()
+
+
+def _server_of(config: pytest.Config) -> str:
+    worker_input = getattr(config, "workerinput", None)
+    if worker_input is not None:
+        return str(worker_input["database_server"])
+    if SERVER not in config.stash:
+        config.stash[SERVER] = TestServer()
+    return config.stash[SERVER].dsn
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """The controller of xdist starts the server and tells its workers where it is."""
+    node.workerinput["database_server"] = _server_of(node.config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    server = config.stash.get(SERVER, None)
+    if server is not None:
+        server.stop()
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def server_dsn(request: pytest.FixtureRequest) -> str:
+    """A server that holds no database of a test yet, for tests that make their own."""
+    return _server_of(request.config)
+
+
+@pytest.fixture
+async def new_database(server_dsn: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Makes fresh migrated databases, for tests that need more than one."""
+    made: list[str] = []
+
+    async def make() -> str:
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        await _execute(server_dsn, f"create database {name} template {TEMPLATE}")
+        made.append(name)
+        return dsn_of(server_dsn, name)
+
+    yield make
+    for name in made:
+        await _execute(server_dsn, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def database_url(new_database: Callable[[], Awaitable[str]]) -> str:
+    """A fresh migrated database of this test's own."""
+    return await new_database()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Connections to a fresh migrated database."""
+    opened = await Database.open(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def shared_database(server_dsn: str) -> str:
+    name = f"shared_{os.getpid()}"
+    asyncio.run(_execute(server_dsn, f"create database {name} template {TEMPLATE}"))
+    return dsn_of(server_dsn, name)
+
+
+@pytest.fixture
+async def conn(shared_database: str) -> AsyncIterator[Connection]:
+    """A connection inside a transaction that is rolled back: quick, and leaves nothing."""
+    opened = await Database.open(shared_database, max_size=1)
+    async with opened.read() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            yield connection
+        finally:
+            await transaction.rollback()
+    await opened.close()
