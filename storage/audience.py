@@ -54,6 +54,45 @@ async def recipients_of_community(conn: Connection, community_id: int) -> list[R
     return await fetch_all(conn, Recipient, RECIPIENTS_OF_COMMUNITY, community_id)
 
 
+# Who left still holds a copy: what takes a post back reaches them too, wherever it may travel now.
+RECIPIENTS_OF_RETRACTION = """
+select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, i.software
+from memberships m
+join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
+left join instances i on i.host = a.host
+cross join site s
+where m.community_id = $1
+  and (m.state = 'left' or (m.state = 'accepted' and travels_to(m.community_id, a.host)))
+  and coalesce(i.policy, 'default') <> 'refused'
+  and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+"""
+
+
+async def recipients_of_retraction(conn: Connection, community_id: int) -> list[Recipient]:
+    """The inboxes of servers elsewhere that hold, or may hold, posts of a local community."""
+    return await fetch_all(conn, Recipient, RECIPIENTS_OF_RETRACTION, community_id)
+
+
+RECIPIENTS_IN_THREAD = """
+select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, i.software
+from posts p
+join actors a on a.id = p.author_id and not a.is_local and a.state = 'live'
+join memberships m on m.community_id = p.community_id and m.actor_id = a.id
+  and m.state = 'accepted'
+left join instances i on i.host = a.host
+cross join site s
+where p.thread_id = $1 and p.kind <> 'boost' and p.state = 'live' and p.audience = 'public'
+  and travels_to(p.community_id, a.host)
+  and coalesce(i.policy, 'default') <> 'refused'
+  and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+"""
+
+
+async def recipients_in_thread(conn: Connection, thread_id: int) -> list[Recipient]:
+    """The inboxes of members elsewhere who wrote in a public thread."""
+    return await fetch_all(conn, Recipient, RECIPIENTS_IN_THREAD, thread_id)
+
+
 READS_COMMUNITY = "select reads_community($1::bigint, $2::bigint, $3::text)"
 
 

@@ -1,0 +1,154 @@
+"""Activities as they were sent, byte for byte: kept once, sent as kept, served at their id.
+
+`type` names the wrapped activity too ("Announce Create"), because what carries a post's words is
+emptied when the post is erased, and what takes it back is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.audience import Viewer
+from storage.db import Connection, fetch_all, fetch_one
+
+INSERT = """
+insert into activities (id, uri, actor_id, type, post_id, body)
+values ($1, $2, $3, $4, $5, $6)
+"""
+
+READ = """
+select a.id, a.type, p.audience = 'public' as is_public, a.body
+from activities a
+join posts p on p.id = a.post_id
+where a.id = $1 and octet_length(a.body) > 0
+  and (exists (select 1 from visible_posts($2::bigint, $3::text) v where v.id = a.post_id)
+    or (a.type in ('Delete', 'Announce Delete')
+      and p.state = 'erased' and p.audience = 'public' and p.is_local
+      and ($3::text is null or travels_to(p.community_id, $3::text))
+      and not exists (select 1 from instances i where i.host = $3::text and i.policy = 'refused')))
+"""
+
+READ_UNFILTERED = """
+select a.id, a.uri, a.actor_id, a.type, a.post_id, a.body
+from activities a
+where a.id = $1
+"""
+
+FIND_OF_POST = """
+select a.id, a.uri, a.actor_id, a.type, a.post_id, a.body
+from activities a
+where a.post_id = $1 and a.type = $2
+order by a.id
+limit 1
+"""
+
+WAS_SENT = "select exists (select 1 from activities where post_id = $1)"
+
+DROP_BODIES = """
+update activities set body = ''
+where post_id = $1 and type in ('Create', 'Announce', 'Announce Create') and octet_length(body) > 0
+"""
+
+LIST_OUTBOX = """
+select p.id, a.body
+from visible_posts($1::bigint, $2::text) p
+join activities a on a.post_id = p.id and a.actor_id = $3 and a.type = 'Announce Create'
+where p.community_id = $3 and p.kind = 'thread' and octet_length(a.body) > 0
+  and ($4::bigint is null or p.id < $4::bigint)
+order by p.id desc
+limit $5
+"""
+
+HOLD_POSTS = """
+select id from posts
+where id = any($1::bigint[])
+order by id
+for share skip locked
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    id: int
+    uri: str
+    actor_id: int
+    type: str
+    post_id: int | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRow:
+    """What is served at an activity's id."""
+
+    id: int
+    type: str
+    is_public: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    post_id: int
+    body: bytes
+
+
+async def insert(conn: Connection, activity: Activity) -> None:
+    await conn.execute(
+        INSERT,
+        activity.id,
+        activity.uri,
+        activity.actor_id,
+        activity.type,
+        activity.post_id,
+        activity.body,
+    )
+
+
+async def read_activity(conn: Connection, viewer: Viewer, activity_id: int) -> ActivityRow | None:
+    """The activity, if the viewer may see the post that it tells of.
+
+    Activities without a post (a Follow, its answer) are nobody's to read. The Delete of a post
+    that was public stays readable after the erasure: it holds nothing but the post's URI.
+    """
+    return await fetch_one(conn, ActivityRow, READ, activity_id, viewer.actor_id, viewer.host)
+
+
+async def read_unfiltered(conn: Connection, activity_id: int) -> Activity | None:
+    return await fetch_one(conn, Activity, READ_UNFILTERED, activity_id)
+
+
+async def find_of_post_unfiltered(
+    conn: Connection, post_id: int, activity_type: str
+) -> Activity | None:
+    """The first activity of this type about the post."""
+    return await fetch_one(conn, Activity, FIND_OF_POST, post_id, activity_type)
+
+
+async def was_sent(conn: Connection, post_id: int) -> bool:
+    """Whether other servers may have heard of the post at all."""
+    return bool(await conn.fetchval(WAS_SENT, post_id))
+
+
+async def drop_bodies_of_post(conn: Connection, post_id: int) -> None:
+    """Empty everything that carries the post's words. Ids stay, and so does its Delete."""
+    await conn.execute(DROP_BODIES, post_id)
+
+
+async def list_outbox(
+    conn: Connection, viewer: Viewer, community_id: int, *, before: int | None, limit: int
+) -> list[OutboxItem]:
+    """What a community announced, newest thread first."""
+    return await fetch_all(
+        conn, OutboxItem, LIST_OUTBOX, viewer.actor_id, viewer.host, community_id, before, limit
+    )
+
+
+async def hold_posts(conn: Connection, post_ids: list[int]) -> set[int]:
+    """Keep these posts as they are until this transaction ends; returns those that could be held.
+
+    A post that somebody is changing at this moment is left out instead of waited for. An erasure
+    therefore comes either before what is rendered from the post, or after it is stored: it never
+    slips in between and leaves words behind.
+    """
+    return {row["id"] for row in await conn.fetch(HOLD_POSTS, post_ids)}

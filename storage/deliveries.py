@@ -1,0 +1,218 @@
+"""Deliveries: one row per (activity, inbox) until it is settled, and one destination per host.
+
+A worker leases a host and commits that before it sends; what became of each delivery is settled
+afterwards. A worker that dies therefore sends twice at worst, and never loses one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from storage.audience import Recipient
+from storage.db import Connection, fetch_all
+
+PATIENCE = timedelta(days=14)  # a host that fails for longer is parked
+
+QUEUE = """
+with known as (
+  insert into destinations (host)
+  select distinct h.host from unnest($4::text[]) as h (host)
+  where not exists (select 1 from destinations d where d.host = h.host)
+  order by h.host
+  on conflict do nothing)
+insert into deliveries (activity_id, inbox, host, object_key, next_at)
+select $1, r.inbox, r.host, $2, $5
+from unnest($3::text[], $4::text[]) as r (inbox, host)
+on conflict (activity_id, inbox) do nothing
+"""
+
+# A host is asked for only if it has something due; the lateral limit keeps that one index probe
+# however long its queue is. Served longest ago comes first.
+LEASE_HOSTS = """
+update destinations set leased_by = $1, leased_until = $2::timestamptz + $3::interval
+where host = any (array(
+  select d.host
+  from destinations d
+  cross join site s
+  left join instances i on i.host = d.host
+  cross join lateral (
+    select 1 from deliveries x where x.host = d.host and x.next_at <= $2 limit 1) due
+  where d.parked_at is null and d.next_at <= $2
+    and (d.leased_until is null or d.leased_until <= $2)
+    and coalesce(i.policy, 'default') <> 'refused'
+    and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+  order by d.next_at
+  limit $4
+  for update of d skip locked))
+returning host, failures
+"""
+
+# What a host may no longer see is not sent to it, even if it could when the row was queued.
+DUE = """
+select d.id, d.host, d.inbox, d.object_key, d.tries, d.created_at, a.actor_id, a.body,
+  a.post_id is null or a.type not in ('Create', 'Announce', 'Announce Create')
+  or exists (
+    select 1 from visible_posts(null::bigint, d.host) v where v.id = a.post_id) as is_allowed
+from unnest($1::text[]) as h (host)
+cross join lateral (
+  select x.id, x.host, x.inbox, x.object_key, x.tries, x.created_at, x.activity_id
+  from deliveries x
+  where x.host = h.host and x.next_at <= $2
+    and not exists (
+      select 1 from deliveries e
+      where e.host = x.host and e.object_key = x.object_key and e.id < x.id and e.next_at > $2)
+  order by x.id
+  limit $3) d
+join activities a on a.id = d.activity_id
+order by d.id
+"""
+
+SETTLE = """
+with settled as (
+  delete from deliveries where id = any($3::bigint[])),
+held as (
+  update deliveries d
+  set tries = d.tries + 1, next_at = r.next_at, last_status = r.status, last_error = r.error
+  from unnest($4::bigint[], $5::timestamptz[], $6::integer[], $7::text[])
+    as r (id, next_at, status, error)
+  where d.id = r.id)
+update destinations d
+set leased_until = null, leased_by = null, next_at = r.next_at,
+  failures = case r.state when 'well' then 0 when 'failed' then d.failures + 1
+    else d.failures end,
+  failing_since = case r.state when 'well' then null
+    when 'idle' then d.failing_since else coalesce(d.failing_since, $2) end,
+  parked_at = case when r.state in ('failed', 'busy')
+    and d.failing_since <= $2::timestamptz - $12::interval then $2 else d.parked_at end,
+  last_success_at = case r.state when 'well' then $2 else d.last_success_at end,
+  last_error = case r.error when '' then d.last_error else r.error end
+from unnest($8::text[], $9::text[], $10::timestamptz[], $11::text[])
+  as r (host, state, next_at, error)
+where d.host = r.host and d.leased_by = $1
+"""
+
+# A host that only asked for patience (429, 503 with Retry-After) has failures = 0 and is left to
+# its own time: it talks to us while it is busy.
+REVIVE = """
+update destinations set parked_at = null, failures = 0, failing_since = null, next_at = $2
+where host = $1 and (failures > 0 or parked_at is not null)
+"""
+
+CANCEL_POST = """
+delete from deliveries d
+using activities a
+where a.id = d.activity_id and a.post_id = $1
+  and a.type in ('Create', 'Announce', 'Announce Create')
+"""
+
+CANCEL_HOST = "delete from deliveries where host = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A host that this worker has leased. `failures` counts whole-host failures in a row."""
+
+    host: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One delivery to try now."""
+
+    id: int
+    host: str
+    inbox: str
+    object_key: int
+    tries: int
+    created_at: datetime
+    actor_id: int
+    body: bytes
+    is_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery to try again; it holds back what follows it about the same object."""
+
+    id: int
+    next_at: datetime
+    status: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """How a host did: 'well' (it answered), 'failed', 'busy' (it named a time), 'idle'."""
+
+    host: str
+    state: str
+    next_at: datetime
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The results of some hosts' leases, written in one statement."""
+
+    done: list[int] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    hosts: list[HostReport] = field(default_factory=list)
+
+
+async def queue(
+    conn: Connection, activity_id: int, object_key: int, recipients: list[Recipient], now: datetime
+) -> None:
+    """Send an activity to these inboxes. Rows with one `object_key` reach a host in order."""
+    if recipients:
+        inboxes = [recipient.inbox for recipient in recipients]
+        hosts = [recipient.host for recipient in recipients]
+        await conn.execute(QUEUE, activity_id, object_key, inboxes, hosts, now)
+
+
+async def lease_hosts(
+    conn: Connection, worker: str, now: datetime, lease: timedelta, *, limit: int
+) -> list[Destination]:
+    """Take hosts with something due for this worker alone, until it settles or `lease` passes."""
+    return await fetch_all(conn, Destination, LEASE_HOSTS, worker, now, lease, limit)
+
+
+async def due(conn: Connection, hosts: list[str], now: datetime, *, per_host: int) -> list[Due]:
+    """What may be sent to leased hosts now, oldest first, nothing past a held-back delivery."""
+    return await fetch_all(conn, Due, DUE, hosts, now, per_host)
+
+
+async def settle(conn: Connection, worker: str, now: datetime, results: Settlement) -> None:
+    """Write results and give the hosts back. A lease that another worker took is left alone."""
+    held, hosts = results.held, results.hosts
+    await conn.execute(
+        SETTLE,
+        worker,
+        now,
+        results.done,
+        [row.id for row in held],
+        [row.next_at for row in held],
+        [row.status for row in held],
+        [row.error for row in held],
+        [report.host for report in hosts],
+        [report.state for report in hosts],
+        [report.next_at for report in hosts],
+        [report.error for report in hosts],
+        PATIENCE,
+    )
+
+
+async def revive(conn: Connection, host: str, now: datetime) -> None:
+    """A sign of life: send at once what waited for a host that did not answer."""
+    await conn.execute(REVIVE, host, now)
+
+
+async def cancel_post(conn: Connection, post_id: int) -> None:
+    """Forget everything queued that carries the post's words; what takes it back still goes."""
+    await conn.execute(CANCEL_POST, post_id)
+
+
+async def cancel_host(conn: Connection, host: str) -> None:
+    """Forget everything queued for a server that the administrator blocked."""
+    await conn.execute(CANCEL_HOST, host)
