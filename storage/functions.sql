@@ -108,3 +108,29 @@ returns setof posts language sql stable as $$
         where s.actor_id = viewer_actor and s.role in ('moderator', 'admin')
           and s.state = 'open')))
 $$;
+
+-- Does this person moderate the community: as its moderator or owner, or, when it is a public one
+-- of this server, as a moderator of the server?
+create or replace function moderates(community bigint, viewer_actor bigint) returns boolean
+language sql stable as $$
+  select exists (
+    select 1 from memberships m
+    where m.community_id = community and m.actor_id = viewer_actor
+      and m.state = 'accepted' and m.role in ('moderator', 'owner'))
+  or exists (
+    select 1
+    from communities c
+    join actors a on a.id = c.actor_id and a.is_local
+    join accounts s on s.actor_id = viewer_actor and s.state = 'open'
+    where c.actor_id = community and c.readers = 'anyone' and s.role in ('moderator', 'admin'))
+$$;
+
+-- The number of members as others may see it: the lower bound of a band.
+create or replace function member_band(community bigint) returns integer
+language sql stable as $$
+  select max(b.bound)
+  from unnest(array[0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000])
+    as b(bound)
+  where b.bound <= (
+    select count(*) from memberships m where m.community_id = community and m.state = 'accepted')
+$$;

@@ -155,6 +155,9 @@ create table posts (
 create index posts_thread on posts (thread_id, path) where kind <> 'boost';
 create index posts_community_active on posts (community_id, active_at desc, id desc)
   where kind = 'thread';
+create index posts_community on posts (community_id, id desc) where kind = 'thread';
+create index posts_latest on posts (active_at desc, id desc)
+  where kind = 'thread' and audience = 'public';
 create index posts_author on posts (author_id, id desc);
 create index posts_parent on posts (parent_id) where parent_id is not null;
 create index posts_boost on posts (boost_of) where boost_of is not null;
@@ -197,7 +200,7 @@ create table modlog (
   moderator_id bigint not null references actors,
   action text not null check (action in ('remove_post', 'stop_member', 'let_member', 'accept_member',
     'refuse_member', 'remove_member', 'close_report', 'block_server', 'allow_server',
-    'unblock_server', 'federation_mode')),
+    'unblock_server', 'federation_mode', 'let_in', 'suspend_account', 'unsuspend_account')),
   community_id bigint references communities,
   post_id bigint references posts,
   actor_id bigint references actors,

@@ -1,0 +1,89 @@
+"""Logins of people of this server. A person without a row here lives elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from storage.db import Connection, fetch_all, fetch_one
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    actor_id: int
+    name: str
+    password_hash: str = field(repr=False)
+    role: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAccount:
+    actor_id: int
+    name: str
+    created_at: datetime
+
+
+INSERT = """
+insert into accounts (actor_id, password_hash, role, state, created_at)
+values ($1, $2, $3, $4, $5)
+"""
+
+
+async def insert(
+    conn: Connection, actor_id: int, password_hash: str, *, role: str, state: str, now: datetime
+) -> None:
+    await conn.execute(INSERT, actor_id, password_hash, role, state, now)
+
+
+READ_BY_NAME = """
+select s.actor_id, a.name, s.password_hash, s.role, s.state
+from actors a
+join accounts s on s.actor_id = a.id
+where lower(a.name) = lower($1) and a.is_local
+"""
+
+
+async def read_by_name(conn: Connection, name: str) -> Account | None:
+    return await fetch_one(conn, Account, READ_BY_NAME, name)
+
+
+READ = """
+select s.actor_id, a.name, s.password_hash, s.role, s.state
+from accounts s
+join actors a on a.id = s.actor_id
+where s.actor_id = $1
+"""
+
+
+async def read_account(conn: Connection, actor_id: int) -> Account | None:
+    return await fetch_one(conn, Account, READ, actor_id)
+
+
+SET_STATE = "update accounts set state = $2 where actor_id = $1"
+
+
+async def set_state(conn: Connection, actor_id: int, state: str) -> None:
+    await conn.execute(SET_STATE, actor_id, state)
+
+
+SET_PASSWORD = "update accounts set password_hash = $2 where actor_id = $1"  # noqa: S105
+
+
+async def set_password(conn: Connection, actor_id: int, password_hash: str) -> None:
+    await conn.execute(SET_PASSWORD, actor_id, password_hash)
+
+
+LIST_WAITING = """
+select s.actor_id, a.name, s.created_at
+from accounts s
+join actors a on a.id = s.actor_id
+where s.state = 'waiting' and s.actor_id > $1
+order by s.actor_id
+limit $2
+"""
+
+
+async def list_waiting(conn: Connection, *, after: int = 0, limit: int) -> list[WaitingAccount]:
+    """People who wait to be let in, oldest first."""
+    return await fetch_all(conn, WaitingAccount, LIST_WAITING, after, limit)

@@ -1,0 +1,257 @@
+"""Communities: their name cards, their answers to the plain questions, the servers they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.audience import Viewer
+from storage.db import Connection, fetch_all, fetch_one
+
+COLUMNS = """c.actor_id, a.uri, a.host, a.is_local, a.name, a.display_name, a.url, c.readers,
+  c.travels, c.listed, c.indexed, c.joining, c.description_source, c.description_html, c.question,
+  c.condition, a.inbox, a.shared_inbox, a.followers"""
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    id: int
+    uri: str
+    host: str
+    is_local: bool
+    name: str
+    title: str
+    url: str | None
+    readers: str
+    travels: str
+    listed: bool
+    indexed: bool
+    joining: str
+    description_source: str
+    description_html: str
+    question: str
+    condition: str | None
+    inbox: str
+    shared_inbox: str | None
+    followers: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityView(Community):
+    """A name card with the viewer's own standing. A closed community shows no number outside."""
+
+    can_read: bool
+    my_state: str | None
+    my_role: str | None
+    my_stopped_until: datetime | None
+    member_band: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCommunity:
+    """What another server says of its community, in our words."""
+
+    id: int
+    readers: str
+    travels: str
+    listed: bool
+    joining: str
+    description_html: str
+    condition: str | None
+
+
+READ = f"""
+select {COLUMNS}
+from visible_communities($1::bigint, $2::text) c
+join actors a on a.id = c.actor_id
+where lower(a.name) = lower($3) and a.is_local
+"""
+
+READ_ELSEWHERE = f"""
+select {COLUMNS}
+from visible_communities($1::bigint, $2::text) c
+join actors a on a.id = c.actor_id
+where a.host = lower($4) and lower(a.name) = lower($3) and not a.is_local
+"""
+
+
+async def read_community(
+    conn: Connection, viewer: Viewer, name: str, host: str | None = None
+) -> Community | None:
+    """The name card of a community here (`host` None) or elsewhere."""
+    if host is None:
+        return await fetch_one(conn, Community, READ, viewer.actor_id, viewer.host, name)
+    return await fetch_one(
+        conn, Community, READ_ELSEWHERE, viewer.actor_id, viewer.host, name, host
+    )
+
+
+READ_BY_ID = f"""
+select {COLUMNS}
+from visible_communities($1::bigint, $2::text) c
+join actors a on a.id = c.actor_id
+where c.actor_id = $3
+"""
+
+
+async def read_community_by_id(
+    conn: Connection, viewer: Viewer, community_id: int
+) -> Community | None:
+    return await fetch_one(conn, Community, READ_BY_ID, viewer.actor_id, viewer.host, community_id)
+
+
+READ_UNFILTERED = f"""
+select {COLUMNS}
+from communities c
+join actors a on a.id = c.actor_id
+where c.actor_id = $1
+"""
+
+
+async def read_unfiltered(conn: Connection, community_id: int) -> Community | None:
+    return await fetch_one(conn, Community, READ_UNFILTERED, community_id)
+
+
+READ_VIEW = f"""
+select {COLUMNS}, r.can_read, m.state, m.role, m.stopped_until,
+  case when r.can_read then member_band(c.actor_id) else 0 end
+from visible_communities($1::bigint, $2::text) c
+join actors a on a.id = c.actor_id
+left join memberships m on m.community_id = c.actor_id and m.actor_id = $1
+cross join lateral (
+  select reads_community(c.actor_id, $1::bigint, $2::text) as can_read) r
+where c.actor_id = $3
+"""
+
+
+async def read_view(conn: Connection, viewer: Viewer, community_id: int) -> CommunityView | None:
+    """The name card with what this viewer is to the community."""
+    return await fetch_one(
+        conn, CommunityView, READ_VIEW, viewer.actor_id, viewer.host, community_id
+    )
+
+
+LIST = f"""
+select {COLUMNS}
+from visible_communities($1::bigint, $2::text) c
+join actors a on a.id = c.actor_id
+where a.is_local and lower(a.name) > lower($3)
+order by lower(a.name)
+limit $4
+"""
+
+
+async def list_communities(
+    conn: Connection, viewer: Viewer, *, after: str = "", limit: int
+) -> list[Community]:
+    """Communities of this server by name.
+
+    Those of other servers are left out: that one is known here at all would tell that somebody
+    here joined it.
+    """
+    return await fetch_all(conn, Community, LIST, viewer.actor_id, viewer.host, after, limit)
+
+
+LIST_MINE = f"""
+select {COLUMNS}
+from memberships m
+join visible_communities($1::bigint, $2::text) c on c.actor_id = m.community_id
+join actors a on a.id = c.actor_id
+where m.actor_id = $1 and m.state = 'accepted'
+order by lower(a.display_name), a.id
+limit 500
+"""
+
+
+async def list_my_communities(conn: Connection, viewer: Viewer) -> list[Community]:
+    """Where the viewer is an accepted member, here and elsewhere."""
+    return await fetch_all(conn, Community, LIST_MINE, viewer.actor_id, viewer.host)
+
+
+LIST_HOSTS = "select host from community_hosts where community_id = $1 order by host"
+
+
+async def list_hosts(conn: Connection, community_id: int) -> list[str]:
+    """The servers that the community names."""
+    return [record[0] for record in await conn.fetch(LIST_HOSTS, community_id)]
+
+
+COUNT_BAND = """
+select member_band(c.actor_id)
+from visible_communities($1::bigint, $2::text) c
+where c.actor_id = $3 and reads_community(c.actor_id, $1::bigint, $2::text)
+"""
+
+
+async def count_members_band(conn: Connection, viewer: Viewer, community_id: int) -> int:
+    """The lower bound of the band (0, 10, 20, 50, 100, …) that the number of members falls in."""
+    return await conn.fetchval(COUNT_BAND, viewer.actor_id, viewer.host, community_id) or 0
+
+
+INSERT = """
+insert into communities (actor_id, readers, travels, listed, indexed, joining, description_source,
+  description_html, question, condition, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+
+
+async def insert(conn: Connection, community: Community, now: datetime) -> None:
+    """Store the answers of a community whose actor is stored already."""
+    await conn.execute(
+        INSERT,
+        community.id,
+        community.readers,
+        community.travels,
+        community.listed,
+        community.indexed,
+        community.joining,
+        community.description_source,
+        community.description_html,
+        community.question,
+        community.condition,
+        now,
+    )
+
+
+UPSERT_REMOTE = """
+insert into communities as c (actor_id, readers, travels, listed, indexed, joining,
+  description_html, condition)
+select a.id, $2, $3, $4, false, $5, $6, $7
+from actors a
+where a.id = $1 and not a.is_local and a.kind = 'community'
+on conflict (actor_id) do update
+set readers = excluded.readers, travels = excluded.travels, listed = excluded.listed,
+  joining = excluded.joining, description_html = excluded.description_html,
+  condition = excluded.condition
+"""
+
+
+async def upsert_remote(conn: Connection, community: RemoteCommunity) -> None:
+    """Store or refresh what another server answered for its community."""
+    await conn.execute(
+        UPSERT_REMOTE,
+        community.id,
+        community.readers,
+        community.travels,
+        community.listed,
+        community.joining,
+        community.description_html,
+        community.condition,
+    )
+
+
+DROP_HOSTS = """
+delete from community_hosts where community_id = $1 and host <> all($2::text[])
+"""
+
+ADD_HOSTS = """
+insert into community_hosts (community_id, host)
+select $1::bigint, host from unnest($2::text[]) as host
+on conflict do nothing
+"""
+
+
+async def set_hosts(conn: Connection, community_id: int, hosts: list[str]) -> None:
+    """Name exactly these servers."""
+    await conn.execute(DROP_HOSTS, community_id, hosts)
+    await conn.execute(ADD_HOSTS, community_id, hosts)

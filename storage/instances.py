@@ -1,0 +1,122 @@
+"""Other servers: what the administrator decided about them, and what software they run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.db import Connection, fetch_all, fetch_one
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`policy` is default, allowed or refused; `mode` is what this server allows in general."""
+
+    host: str
+    policy: str
+    mode: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    host: str
+    policy: str
+    software: str | None
+    version: str | None
+    software_checked_at: datetime | None
+    last_alive_at: datetime | None
+
+
+READ_STANDING = """
+select $1::text,
+  case
+    when exists (
+      select 1 from instances i where i.host = any($2::text[]) and i.policy = 'refused')
+    then 'refused'
+    else coalesce((select i.policy from instances i where i.host = $1), 'default')
+  end,
+  s.federation_mode
+from site s
+"""
+
+
+async def read_standing(conn: Connection, host: str) -> Standing:
+    """What a server may do here; it need not be known. A refusal covers its subdomains."""
+    host = host.lower()
+    row = await fetch_one(conn, Standing, READ_STANDING, host, _with_parents(host))
+    return row or Standing(host, "default", None)
+
+
+COLUMNS = "i.host, i.policy, i.software, i.version, i.software_checked_at, i.last_alive_at"
+
+READ = f"select {COLUMNS} from instances i where i.host = $1"
+
+
+async def read_instance(conn: Connection, host: str) -> Instance | None:
+    return await fetch_one(conn, Instance, READ, host.lower())
+
+
+SAVE_SOFTWARE = """
+insert into instances (host, software, version, software_checked_at)
+values (lower($1), $2, $3, $4)
+on conflict (host) do update
+set software = excluded.software, version = excluded.version,
+  software_checked_at = excluded.software_checked_at
+"""
+
+
+async def save_software(
+    conn: Connection, host: str, software: str | None, version: str | None, now: datetime
+) -> None:
+    """What NodeInfo said; None when it said nothing, so that it is not asked again at once."""
+    await conn.execute(SAVE_SOFTWARE, host, software, version, now)
+
+
+NOTE_ALIVE = """
+insert into instances as i (host, last_alive_at)
+values (lower($1), $2)
+on conflict (host) do update set last_alive_at = excluded.last_alive_at
+where i.last_alive_at is null or i.last_alive_at < excluded.last_alive_at - interval '1 hour'
+"""
+
+
+async def note_alive(conn: Connection, host: str, now: datetime) -> None:
+    """A sign of life, written at most once an hour per server."""
+    await conn.execute(NOTE_ALIVE, host, now)
+
+
+LIST = f"select {COLUMNS} from instances i where i.host > $1 order by i.host limit $2"
+
+
+async def list_instances(conn: Connection, *, after: str = "", limit: int) -> list[Instance]:
+    return await fetch_all(conn, Instance, LIST, after, limit)
+
+
+SET_POLICY = """
+insert into instances (host, policy) values (lower($1), $2)
+on conflict (host) do update set policy = excluded.policy
+"""
+
+# Servers below the named one: their people are refused too, and let in again with it.
+SET_POLICY_BELOW = """
+insert into instances (host, policy)
+select distinct h.host, $2
+from (select host from instances union select host from actors where not is_local) h
+where right(h.host, length($1) + 1) = '.' || lower($1)
+on conflict (host) do update set policy = excluded.policy
+"""
+
+BUMP_EPOCH = "update site set epoch = epoch + 1"
+
+
+async def set_policy(conn: Connection, host: str, policy: str) -> None:
+    """Decide about a server; a refusal, and its end, go for its subdomains too."""
+    await conn.execute(SET_POLICY, host, policy)
+    if policy != "allowed":
+        await conn.execute(SET_POLICY_BELOW, host, policy)
+    await conn.execute(BUMP_EPOCH)
+
+
+def _with_parents(host: str) -> list[str]:
+    parts = host.split(".")
+    return [".".join(parts[i:]) for i in range(len(parts))]

@@ -1,0 +1,111 @@
+"""The facts about this server that its administrator decides, in one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.db import Connection, fetch_one
+
+COLUMNS = """s.origin, s.title, s.contact, s.about_source, s.about_html, s.signup,
+  s.federation_mode, s.set_up_at, s.is_seeded, s.epoch"""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    origin: str | None
+    title: str
+    contact: str
+    about_source: str
+    about_html: str
+    signup: str
+    federation_mode: str | None
+    set_up_at: datetime | None
+    is_seeded: bool
+    epoch: int
+
+
+READ = f"select {COLUMNS} from site s"
+
+
+async def read_site(conn: Connection) -> SiteRow:
+    row = await fetch_one(conn, SiteRow, READ)
+    if row is None:
+        raise LookupError("the site row is missing: the database is not migrated")
+    return row
+
+
+LOCK = f"select {COLUMNS} from site s for update"
+
+
+async def lock_site(conn: Connection) -> SiteRow:
+    """The row, which nobody else changes until the transaction ends."""
+    row = await fetch_one(conn, SiteRow, LOCK)
+    if row is None:
+        raise LookupError("the site row is missing: the database is not migrated")
+    return row
+
+
+SET_ORIGIN = "update site set origin = $1"
+
+
+async def set_origin(conn: Connection, origin: str) -> None:
+    await conn.execute(SET_ORIGIN, origin)
+
+
+SET_UP = """
+update site
+set title = $1, contact = $2, signup = $3, federation_mode = $4, set_up_at = $5,
+  setup_token_hash = null, epoch = epoch + 1
+"""
+
+
+async def set_up(
+    conn: Connection, *, title: str, contact: str, signup: str, federation_mode: str, now: datetime
+) -> None:
+    await conn.execute(SET_UP, title, contact, signup, federation_mode, now)
+
+
+SET_ABOUT = "update site set about_source = $1, about_html = $2, epoch = epoch + 1"
+
+
+async def set_about(conn: Connection, source: str, html: str) -> None:
+    await conn.execute(SET_ABOUT, source, html)
+
+
+SET_MODE = "update site set federation_mode = $1, epoch = epoch + 1"
+
+
+async def set_federation_mode(conn: Connection, mode: str) -> None:
+    await conn.execute(SET_MODE, mode)
+
+
+SET_SETUP_TOKEN = "update site set setup_token_hash = $1 where set_up_at is null"  # noqa: S105
+
+
+async def set_setup_token_hash(conn: Connection, token_hash: bytes) -> None:
+    await conn.execute(SET_SETUP_TOKEN, token_hash)
+
+
+READ_SETUP_TOKEN = "select setup_token_hash from site"  # noqa: S105
+
+
+async def read_setup_token_hash(conn: Connection) -> bytes | None:
+    token_hash: bytes | None = await conn.fetchval(READ_SETUP_TOKEN)
+    return token_hash
+
+
+MARK_SEEDED = "update site set is_seeded = true"
+
+
+async def mark_seeded(conn: Connection) -> None:
+    """This database holds a demo: it never serves a public address."""
+    await conn.execute(MARK_SEEDED)
+
+
+BUMP_EPOCH = "update site set epoch = epoch + 1"
+
+
+async def bump_epoch(conn: Connection) -> None:
+    """Every cached page is built anew."""
+    await conn.execute(BUMP_EPOCH)
