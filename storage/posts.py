@@ -1,0 +1,161 @@
+"""Threads and replies, written: kept, erased by their authors, removed by moderators.
+
+Reading them is `storage/threads.py`. Each change inside a thread makes the thread's row newer, on
+which cached pages depend.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from storage.db import Connection, fetch_one
+from storage.threads import COLUMNS, Post
+
+INSERT = f"""
+insert into posts as p (id, uri, url, kind, author_id, community_id, thread_id, parent_id, path,
+  audience, state, title, source, html, content_note, sensitive, language, is_local, published_at,
+  edited_at, version, active_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+  $21, $19)
+on conflict (uri) do nothing
+returning {COLUMNS}
+"""
+
+
+async def insert(conn: Connection, post: Post) -> Post | None:
+    """None when a post with that URI is there already."""
+    return await fetch_one(
+        conn,
+        Post,
+        INSERT,
+        post.id,
+        post.uri,
+        post.url,
+        post.kind,
+        post.author_id,
+        post.community_id,
+        post.thread_id,
+        post.parent_id,
+        post.path,
+        post.audience,
+        post.state,
+        post.title,
+        post.source,
+        post.html,
+        post.content_note,
+        post.sensitive,
+        post.language,
+        post.is_local,
+        post.published_at,
+        post.edited_at,
+        post.version,
+    )
+
+
+NOTE_REPLY = """
+update posts
+set reply_count = reply_count + 1, active_at = greatest(active_at, $2), version = version + 1
+where id = $1
+"""
+
+
+async def note_reply(conn: Connection, thread_id: int, at: datetime) -> None:
+    """The thread has one more reply."""
+    await conn.execute(NOTE_REPLY, thread_id, at)
+
+
+LOCK_THREAD = "select id from posts where id = $1 for no key update"
+
+ERASE = """
+update posts
+set state = 'erased', title = '', source = '', html = '', content_note = '', sensitive = false,
+  language = '', version = version + 1
+where id = $1 and state <> 'erased'
+returning id
+"""
+
+REMOVE = """
+update posts
+set state = 'removed', version = version + 1
+where id = $1 and state in ('live', 'held')
+returning id
+"""
+
+RECOUNT = """
+update posts t
+set version = t.version + 1,
+  reply_count = (
+    select count(*) from posts r
+    where r.thread_id = t.id and r.kind = 'reply' and r.state = 'live'),
+  active_at = greatest(t.published_at, (
+    select max(r.published_at) from posts r
+    where r.thread_id = t.id and r.kind = 'reply' and r.state = 'live'))
+where t.id = $1
+"""
+
+
+async def erase(conn: Connection, post_id: int, thread_id: int) -> bool:
+    """Empty a post and keep its place; False when that was done before."""
+    await conn.execute(LOCK_THREAD, thread_id)
+    done = await conn.fetchval(ERASE, post_id)
+    if done is not None:
+        await conn.execute(RECOUNT, thread_id)
+    return done is not None
+
+
+async def remove(conn: Connection, post_id: int, thread_id: int) -> bool:
+    """Hide a post from all but its moderators; False when it is not shown anyway."""
+    await conn.execute(LOCK_THREAD, thread_id)
+    done = await conn.fetchval(REMOVE, post_id)
+    if done is not None:
+        await conn.execute(RECOUNT, thread_id)
+    return done is not None
+
+
+NARROW = """
+update posts set audience = 'community', version = version + 1
+where community_id = $1 and audience = 'public'
+"""
+
+
+async def narrow(conn: Connection, community_id: int) -> None:
+    """A community is closed now: what was public in it is for its members."""
+    await conn.execute(NARROW, community_id)
+
+
+LOCK_SUBMISSION = "select pg_advisory_xact_lock(hashtextextended($2::text, $1::bigint))"
+
+READ_SUBMITTED = f"""
+select {COLUMNS}
+from submissions s
+join posts p on p.id = s.post_id
+where s.actor_id = $1 and s.key = $2
+"""
+
+
+async def claim_submission(conn: Connection, actor_id: int, key: str) -> Post | None:
+    """The post that this form made already; else nobody uses the form until the transaction ends.
+
+    Two statements on purpose: the second one sees what the holder of the lock committed.
+    """
+    await conn.execute(LOCK_SUBMISSION, actor_id, key)
+    return await fetch_one(conn, Post, READ_SUBMITTED, actor_id, key)
+
+
+KEEP_SUBMISSION = """
+insert into submissions (actor_id, key, post_id, at) values ($1, $2, $3, $4)
+"""
+
+
+async def keep_submission(
+    conn: Connection, actor_id: int, key: str, post_id: int, now: datetime
+) -> None:
+    await conn.execute(KEEP_SUBMISSION, actor_id, key, post_id, now)
+
+
+TIDY_SUBMISSIONS = "delete from submissions where at < $1"
+
+
+async def tidy_submissions(conn: Connection, older_than: datetime) -> None:
+    """Forget forms that nobody sends again."""
+    await conn.execute(TIDY_SUBMISSIONS, older_than)
