@@ -1,0 +1,81 @@
+"""Activities around posts and memberships."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from federation.render.document import PUBLIC, Document, time_text
+from federation.render.posts import addressing, tombstone
+from storage.actors import Actor
+from storage.communities import Community
+from storage.threads import Post
+
+
+def create(uri: str, community: Community, note: Document) -> Document:
+    """The author's Create. `to` and `cc` stand on it and on the object, as Lemmy demands."""
+    return {
+        "id": uri,
+        "type": "Create",
+        "actor": note["attributedTo"],
+        "to": note["to"],
+        "cc": note["cc"],
+        "audience": community.uri,
+        "published": note["published"],
+        "object": note,
+    }
+
+
+def announce(uri: str, community: Community, now: datetime, *, is_public: bool) -> Document:
+    """The community's Announce, still without its `object`."""
+    followers = community.followers or f"{community.uri}/followers"
+    return {
+        "id": uri,
+        "type": "Announce",
+        "actor": community.uri,
+        "to": [PUBLIC] if is_public else [followers],
+        "cc": [followers] if is_public else [],
+        "audience": community.uri,
+        "published": time_text(now),
+    }
+
+
+def delete(
+    uri: str, actor: Actor, community: Community, post: Post, now: datetime, *, reason: str = ""
+) -> Document:
+    """A post is taken back. Forums read a Delete with `summary` as a moderator's removal."""
+    document: Document = {
+        "id": uri,
+        "type": "Delete",
+        "actor": actor.uri,
+        **addressing(community, is_public=post.audience == "public"),
+        "audience": community.uri,
+        "published": time_text(now),
+        "object": tombstone(post.uri),
+    }
+    return document | {"summary": reason} if reason else document
+
+
+def follow(uri: str, actor: Actor, community: Community) -> Document:
+    return {
+        "id": uri,
+        "type": "Follow",
+        "actor": actor.uri,
+        "to": [community.uri],
+        "object": community.uri,
+    }
+
+
+def undo(uri: str, undone: Document) -> Document:
+    """Takes back an activity, which is embedded: Misskey and Lemmy do not look up its id."""
+    addressed = {name: undone[name] for name in ("to", "cc") if name in undone}
+    return {"id": uri, "type": "Undo", "actor": undone["actor"], **addressed, "object": undone}
+
+
+def answer(uri: str, target: Actor, actor: Actor, *, accepted: bool) -> Document:
+    """Accept or Reject, still without the Follow that is its `object`."""
+    return {
+        "id": uri,
+        "type": "Accept" if accepted else "Reject",
+        "actor": target.uri,
+        "to": [actor.uri],
+    }
