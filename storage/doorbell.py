@@ -32,6 +32,10 @@ class Doorbell:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
+    def listener(self) -> Listener:
+        """Hears this bell, and every other process's, on a connection of its own."""
+        return Listener(self._dsn)
+
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()

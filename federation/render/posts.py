@@ -28,7 +28,7 @@ class Written:
 
 
 def note(site: Site, written: Written, *, named: bool = True) -> Document:
-    """The object. `named=False` leaves out a thread's `name`, for software that hides such Notes."""
+    """The object; `named=False` leaves out a thread's `name`, for those who hide such Notes."""
     post = written.post
     content = _content(post)
     document: Document = {
