@@ -1,0 +1,117 @@
+"""Judges a whole request before any route sees it: its Host, its path, the size of its body.
+
+The body is read here, within its limit, and handed on in one piece; so no route can read too much
+or forget to look, and a slow sender occupies no handler and no database connection.
+"""
+
+from __future__ import annotations
+
+import http
+import re
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from forum.site import Site
+
+INBOX_BYTES = 1_048_576
+FORM_BYTES = 262_144
+
+INBOX_PATH = re.compile(r"/inbox|/ap/(?:actors/[^/]+|instance)/inbox")
+BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
+LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
+PLAIN_HOST = re.compile(r"[\w.-]+(?::\d+)?|\[[0-9a-f:.]+\](?::\d+)?", re.ASCII)
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class RequestGuard:
+    def __init__(self, app: ASGIApp, *, site: Site) -> None:
+        self.app = app
+        self.site = site
+        self.hosts = _names_of(site)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = scope["headers"]
+        status = self._judge(scope, _header(headers, b"host"))
+        if status == 421:
+            await _refuse(send, 421, f"This server answers at {self.site.origin}")
+        elif status is not None:
+            await _refuse(send, status)
+        elif not _has_body(scope["method"], headers):
+            await self.app(scope, receive, send)
+        else:
+            await self._pass_body(scope, receive, send)
+
+    def _judge(self, scope: Scope, host: bytes) -> int | None:
+        path: str = scope["path"]
+        if BAD_PATH.search(path) or b"%00" in scope["query_string"]:
+            return 400
+        name = host.decode("latin-1").lower()
+        if name in self.hosts:
+            return None
+        if path in HEALTH_PATHS and LOOPBACK_HOST.fullmatch(name):
+            return None
+        return 421 if PLAIN_HOST.fullmatch(name) else 400
+
+    async def _pass_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = INBOX_BYTES if INBOX_PATH.fullmatch(scope["path"]) else FORM_BYTES
+        declared = _header(scope["headers"], b"content-length")
+        if declared and int(declared) > most:
+            await _refuse(send, 413)
+            return
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if len(body) > most:
+                await _refuse(send, 413)
+                return
+            if not message.get("more_body", False):
+                break
+        whole: Message = {"type": "http.request", "body": bytes(body), "more_body": False}
+        await self.app(scope, _once(whole, receive), send)
+
+
+def _names_of(site: Site) -> frozenset[str]:
+    """What a Host header may say: the origin's host, its default port written out or not."""
+    default = 443 if site.origin.startswith("https:") else 80
+    has_port = re.search(r":\d+$", site.host) is not None
+    return frozenset({site.host} if has_port else {site.host, f"{site.host}:{default}"})
+
+
+def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes:
+    return next((value for key, value in headers if key == name), b"")
+
+
+def _has_body(method: str, headers: list[tuple[bytes, bytes]]) -> bool:
+    if method not in BODILESS:
+        return True
+    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in headers)
+
+
+def _once(message: Message, receive: Receive) -> Receive:
+    """The message first, then whatever comes: a disconnect, in practice."""
+    waiting = [message]
+
+    async def receive_rest() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receive_rest
+
+
+async def _refuse(send: Send, status: int, text: str = "") -> None:
+    body = (text or http.HTTPStatus(status).phrase).encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        # The rest of the request is not read.
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,48 @@
+"""Headers that every answer carries: pages, activities, redirects, refusals, failures.
+
+A page sets its own, wider content security policy; what sets none gets one that allows nothing.
+"""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Headers = list[tuple[bytes, bytes]]
+
+EVERYWHERE: Headers = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    # no-referrer would make browsers send `Origin: null` with forms, and the CSRF check fail.
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), browsing-topics=()"),
+]
+OVER_HTTPS: Headers = [(b"strict-transport-security", b"max-age=63072000; includeSubDomains")]
+
+
+def headers_for(*, is_https: bool) -> Headers:
+    return EVERYWHERE + (OVER_HTTPS if is_https else [])
+
+
+class SecurityHeaders:
+    """Adds what an answer lacks; never changes what it has."""
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+        self.app = app
+        self.headers = headers_for(is_https=is_https)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message.get("headers", ())}
+                missing = [header for header in self.headers if header[0] not in present]
+                message["headers"] = [*message.get("headers", ()), *missing]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
