@@ -1,0 +1,108 @@
+"""Turns events into activities, once: claim, render, store, queue and finish in one transaction.
+
+A new kind of event to send is a function beside the others and a line in PUBLISHERS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from federation.context import Federation
+from federation.publish.membership import publish_answer, publish_asking, publish_leaving
+from federation.publish.press import Press
+from federation.publish.threads import publish_erasure, publish_post, publish_removal
+from forum.events import KINDS
+from storage import activities, outbox
+from storage.db import Connection
+from storage.outbox import EventRow
+
+log = logging.getLogger("dazzle.publish")
+
+Publisher = Callable[[Press, Any], Awaitable[None]]
+
+PUBLISHERS: dict[str, Publisher] = {
+    "ThreadStarted": publish_post,
+    "ReplyPosted": publish_post,
+    "PostErased": publish_erasure,
+    "PostRemoved": publish_removal,
+    "MembershipAsked": publish_asking,
+    "MembershipLeft": publish_leaving,
+    "FollowAnswered": publish_answer,
+}
+
+BATCH = 50
+MAX_TRIES = 5
+FIRST_WAIT = timedelta(seconds=2)
+POLL_SECONDS = 1.0
+
+
+async def run(fed: Federation, stop: asyncio.Event) -> None:
+    """Publish until `stop` is set."""
+    bell = fed.database.doorbell.listener()
+    try:
+        while not stop.is_set():
+            try:
+                idle = await step(fed) == 0
+            except Exception:
+                log.exception("publishing failed")
+                idle = True
+            if idle:
+                await bell.wait(POLL_SECONDS)
+    finally:
+        await bell.close()
+
+
+async def step(fed: Federation) -> int:
+    """Publish what is due; the number of events that are finished."""
+    try:
+        return await _publish(fed, _publish_one)
+    except Exception:
+        # Savepoints cost two round trips each, so they are used only once something has failed:
+        # then each other event goes through, and the one that does not is known.
+        log.warning("a batch failed; publishing its events one by one")
+    return await _publish(fed, _publish_or_postpone)
+
+
+async def _publish(fed: Federation, publish: Callable[[Press, EventRow], Awaitable[bool]]) -> int:
+    async with fed.database.quiet_write() as conn:
+        press = Press(conn, fed.site, fed.clock.now())
+        events = await _free(conn, await outbox.claim(conn, BATCH))
+        done = [event.id for event in events if await publish(press, event)]
+        if done:
+            await outbox.finish(conn, done)
+    if done:
+        fed.database.doorbell.ring()
+    return len(done)
+
+
+async def _free(conn: Connection, events: list[EventRow]) -> list[EventRow]:
+    """Without those whose post somebody is changing now: they are for the next look."""
+    concerned = {event.payload["post_id"] for event in events if "post_id" in event.payload}
+    if not concerned:
+        return events
+    held = await activities.hold_posts(conn, sorted(concerned))
+    return [event for event in events if event.payload.get("post_id") in {None, *held}]
+
+
+async def _publish_one(press: Press, event: EventRow) -> bool:
+    publisher = PUBLISHERS[event.kind]
+    await publisher(press, msgspec.convert(event.payload, KINDS[event.kind]))
+    return True
+
+
+async def _publish_or_postpone(press: Press, event: EventRow) -> bool:
+    try:
+        async with press.conn.transaction():
+            return await _publish_one(press, event)
+    except Exception as error:
+        log.exception("event %s (%s) failed", event.id, event.kind)
+        wait = FIRST_WAIT * 4**event.tries
+        reason = f"{type(error).__name__}: {error}"[:500]
+        await outbox.postpone(press.conn, event.id, wait, reason, max_tries=MAX_TRIES)
+        return False

@@ -1,0 +1,255 @@
+"""Posts: started, answered, taken back.
+
+In a community of this server, forums get the community's Announce of the author's activity;
+microblogs get a boost of the bare thread, and from an author here the author's own activities,
+because they obey nobody else. Into a community of another server a post goes to its inbox only:
+that server announces it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from federation import quirks
+from federation.publish.press import Press
+from federation.render import activities as render
+from federation.render import posts
+from federation.render.document import Document, to_bytes, to_bytes_around
+from forum.events import PostErased, PostRemoved, ReplyPosted, ThreadStarted
+from storage import activities, threads
+from storage.activities import Activity
+from storage.actors import Actor
+from storage.audience import Recipient, recipients_in_thread, recipients_of_retraction
+from storage.communities import Community
+from storage.inbox import read_body_by_uri
+from storage.threads import Post
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A post that may be told of."""
+
+    post: Post
+    author: Actor
+    community: Community
+
+    @property
+    def is_public(self) -> bool:
+        return self.post.audience == "public"
+
+
+async def publish_post(press: Press, event: ThreadStarted | ReplyPosted) -> None:
+    """A thread was started or answered. Nothing is sent of what is already taken back."""
+    subject = await _subject(press, event.post_id)
+    if subject is None or subject.post.state != "live":
+        return
+    if not subject.community.is_local:
+        if subject.author.is_local:
+            await _send_to_home(press, subject, await _create(press, subject))
+    elif subject.author.is_local:
+        await _announce_own(press, subject)
+    else:
+        await _announce_foreign(press, subject, event.source_uri)
+
+
+async def publish_erasure(press: Press, event: PostErased) -> None:
+    """The author took the post back. A post that was never sent has nothing to take back."""
+    subject = await _subject(press, event.post_id)
+    if subject is None or not await activities.was_sent(press.conn, event.post_id):
+        return
+    if subject.author.is_local:
+        delete = await _delete(press, subject, subject.author)
+        if subject.community.is_local:
+            await _announce_deletion(press, subject, delete.body)
+            await _retract_from_microblogs(press, subject, delete)
+        else:
+            await _send_to_home(press, subject, delete)
+    elif subject.community.is_local:
+        original = await _original(press, event.source_uri)
+        await _announce_deletion(press, subject, original or _foreign_delete(press, subject, event))
+        await _retract_from_microblogs(press, subject, None)
+
+
+async def publish_removal(press: Press, event: PostRemoved) -> None:
+    """A moderator took the post down: told to forums as theirs, to microblogs as the author's."""
+    subject = await _subject(press, event.post_id)
+    moderator = await press.actor(event.moderator_id)
+    if subject is None or moderator is None or subject.post.state == "live":
+        return
+    if not await activities.was_sent(press.conn, event.post_id):
+        return
+    if not subject.community.is_local:
+        # What its own server took down needs no word from here.
+        if subject.author.is_local and event.source_uri is None:
+            await _send_to_home(press, subject, await _delete(press, subject, subject.author))
+        return
+    original = await _original(press, event.source_uri)
+    if original is None:
+        actor = moderator if moderator.is_local else await press.actor(subject.community.id)
+        removal = await _delete(
+            press, subject, actor or moderator, reason=event.reason or "removed"
+        )
+        original = removal.body
+    await _announce_deletion(press, subject, original)
+    own = await _delete(press, subject, subject.author) if subject.author.is_local else None
+    await _retract_from_microblogs(press, subject, own)
+
+
+async def _subject(press: Press, post_id: int) -> Subject | None:
+    """None for what does not travel: no community, or one whose posts stay here."""
+    post = await threads.read_unfiltered(press.conn, post_id)
+    if post is None or post.community_id is None or post.audience not in {"public", "community"}:
+        return None
+    community = await press.community(post.community_id)
+    author = await press.actor(post.author_id)
+    if community is None or author is None or community.travels == "nowhere":
+        return None
+    return Subject(post, author, community)
+
+
+async def _announce_own(press: Press, subject: Subject) -> None:
+    create = await _create(press, subject)
+    recipients = await _recipients(press, subject)
+    await _announce(press, subject, create.body, recipients)
+    if subject.post.kind == "thread":
+        await _boost(press, subject, recipients)
+    elif subject.is_public:
+        takers = quirks.with_bare(await recipients_in_thread(press.conn, subject.post.thread_id))
+        await press.send(create, subject.post.id, takers)
+
+
+async def _announce_foreign(press: Press, subject: Subject, source_uri: str | None) -> None:
+    """Wrap the author's own bytes; where they are lost, name the activity or the post by its id."""
+    recipients = await _recipients(press, subject)
+    original = await _original(press, source_uri)
+    inner = original or msgspec.json.encode(source_uri or subject.post.uri)
+    await _announce(press, subject, inner, recipients)
+    if subject.post.kind == "thread":
+        await _boost(press, subject, recipients)
+
+
+async def _announce(
+    press: Press, subject: Subject, inner: bytes, recipients: list[Recipient]
+) -> None:
+    """Kept even when nobody takes it now: it stands in the community's outbox."""
+    announce = await press.keep(
+        subject.community.id,
+        "Announce Create",
+        subject.post.id,
+        lambda uri: to_bytes_around(_announce_of(press, subject, uri), inner),
+    )
+    await press.send(announce, subject.post.id, quirks.with_wrapped(recipients))
+
+
+async def _boost(press: Press, subject: Subject, recipients: list[Recipient]) -> None:
+    """The Announce of a bare thread. Replies are never boosted: they would flood home feeds."""
+    takers = quirks.with_bare(recipients)
+    if not takers or not subject.is_public:
+        return
+    boost = await press.keep(
+        subject.community.id,
+        "Announce",
+        subject.post.id,
+        lambda uri: to_bytes(_boost_of(press, subject, uri)),
+    )
+    await press.send(boost, subject.post.id, takers)
+
+
+async def _announce_deletion(press: Press, subject: Subject, inner: bytes) -> None:
+    recipients = await recipients_of_retraction(press.conn, subject.community.id)
+    announce = await press.keep(
+        subject.community.id,
+        "Announce Delete",
+        subject.post.id,
+        lambda uri: to_bytes_around(_announce_of(press, subject, uri), inner),
+    )
+    await press.send(announce, subject.post.id, quirks.with_wrapped(recipients))
+
+
+async def _retract_from_microblogs(
+    press: Press, subject: Subject, own_delete: Activity | None
+) -> None:
+    """The author's own Delete; over somebody else's post, only the boost can be taken back."""
+    recipients = await recipients_of_retraction(press.conn, subject.community.id)
+    takers = quirks.with_bare(recipients)
+    if not subject.is_public or not takers:
+        return
+    if own_delete is not None:
+        await press.send(own_delete, subject.post.id, takers)
+        return
+    boost = await activities.find_of_post_unfiltered(press.conn, subject.post.id, "Announce")
+    if boost is None:
+        return
+    undo = await press.keep(
+        subject.community.id,
+        "Undo Announce",
+        subject.post.id,
+        lambda uri: to_bytes(render.undo(uri, _boost_of(press, subject, boost.uri))),
+    )
+    await press.send(undo, subject.post.id, takers)
+
+
+async def _send_to_home(press: Press, subject: Subject, activity: Activity) -> None:
+    """To the inbox of a community of another server, and nowhere else."""
+    community = subject.community
+    home = Recipient(community.inbox, community.host, None)
+    await press.send(activity, subject.post.id, [home])
+
+
+async def _create(press: Press, subject: Subject) -> Activity:
+    note = posts.note(press.site, await _written(press, subject))
+    return await press.keep(
+        subject.author.id,
+        "Create",
+        subject.post.id,
+        lambda uri: to_bytes(render.create(uri, subject.community, note)),
+    )
+
+
+async def _delete(press: Press, subject: Subject, actor: Actor, *, reason: str = "") -> Activity:
+    return await press.keep(
+        actor.id,
+        "Delete",
+        subject.post.id,
+        lambda uri: to_bytes(
+            render.delete(uri, actor, subject.community, subject.post, press.now, reason=reason)
+        ),
+    )
+
+
+def _foreign_delete(press: Press, subject: Subject, event: PostErased) -> bytes:
+    """An author's Delete whose bytes are lost, told again under its own id."""
+    uri = event.source_uri or f"{subject.post.uri}#delete"
+    return to_bytes(render.delete(uri, subject.author, subject.community, subject.post, press.now))
+
+
+async def _written(press: Press, subject: Subject) -> posts.Written:
+    parent = None
+    if subject.post.parent_id is not None:
+        parent = await threads.read_unfiltered(press.conn, subject.post.parent_id)
+    if parent is None:
+        return posts.Written(subject.post, subject.author, subject.community)
+    parent_author = await press.actor(parent.author_id)
+    return posts.Written(subject.post, subject.author, subject.community, parent.uri, parent_author)
+
+
+async def _recipients(press: Press, subject: Subject) -> list[Recipient]:
+    recipients = await press.recipients(subject.community.id)
+    if subject.is_public:
+        return recipients
+    return [taker for taker in recipients if quirks.keeps_closed(taker.software)]
+
+
+async def _original(press: Press, source_uri: str | None) -> bytes | None:
+    """The bytes of another server's activity, while they are kept."""
+    return await read_body_by_uri(press.conn, source_uri) if source_uri else None
+
+
+def _announce_of(press: Press, subject: Subject, uri: str) -> Document:
+    return render.announce(uri, subject.community, press.now, is_public=subject.is_public)
+
+
+def _boost_of(press: Press, subject: Subject, uri: str) -> Document:
+    return {**_announce_of(press, subject, uri), "object": subject.post.uri}
