@@ -1,0 +1,237 @@
+"""All requests to other servers: checked address, signed, with a limit on time and size.
+
+The address that is dialled is the one that was checked (`dial`), so neither a redirect nor a
+second DNS answer leads inside. TLS and Host keep the name.
+
+Destinations are spread over a fixed number of small clients with one shared TLS context, because
+an httpx pool looks at all its connections for each request and a big one is several times slower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import ssl
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+from zlib import crc32
+
+import certifi
+import httpcore
+import httpx
+
+from federation.address import Lookup, Target, look_up, parse_url, require_allowed
+from federation.dial import GuardedBackend
+from federation.errors import Refused, TooLarge, Unreachable
+from federation.keys import load_own_key
+from federation.signatures import sign_request
+from forum.ports import Clock
+from forum.site import Site
+from storage.keys import SigningKey
+
+SHARDS = 16
+CONNECTIONS_PER_SHARD = 32
+KEPT_PER_SHARD = 12
+KEPT_SECONDS = 20.0
+REQUEST_SECONDS = 10.0
+TOTAL_SECONDS = 30.0
+MAX_BODY = 1024 * 1024
+MAX_REDIRECTS = 3
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+ACTIVITY_TYPES = 'application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
+CORE_ERRORS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore imports it several times in every request, and a failing import walks sys.path:
+    # a third of the cost of a request. None makes the import fail at once.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read whole. `url` is the one that gave it, after redirects."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+class Client:
+    """Signed GET and POST. Raises Unreachable, Refused or TooLarge; any status is an answer."""
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Clock,
+        *,
+        allow_loopback: bool = False,
+        ca_bundle: Path | None = None,
+        lookup: Lookup = look_up,
+    ) -> None:
+        self._clock = clock
+        self._own_host = site.host
+        self._allow_loopback = allow_loopback
+        self._agent = f"Dazzle/0.1 (+{site.origin})"
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        context.set_alpn_protocols(["http/1.1"])
+        if ca_bundle is not None:
+            context.load_verify_locations(ca_bundle)
+        backend = GuardedBackend(allow_loopback, lookup)
+        self._clients = [
+            httpx.AsyncClient(
+                transport=_Transport(backend, context), trust_env=False, follow_redirects=False
+            )
+            for _ in range(SHARDS)
+        ]
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+    async def get(
+        self, url: str, *, accept: str = ACTIVITY_TYPES, signed_by: SigningKey | None
+    ) -> Response:
+        """GET with at most three redirects; each hop is checked and signed anew."""
+        with _trouble_as_unreachable():
+            async with asyncio.timeout(TOTAL_SECONDS):
+                for _ in range(MAX_REDIRECTS + 1):
+                    response = await self._get_once(url, accept, signed_by)
+                    location = response.headers.get("location")
+                    if response.status not in REDIRECTS or location is None:
+                        return response
+                    url = urljoin(response.url, location)
+        raise Unreachable("too_many_redirects")
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        key: SigningKey,
+        content_type: str = "application/activity+json",
+    ) -> Response:
+        """POST, signed. Redirects are not followed: an inbox that moved is read from its actor."""
+        target = self._check(url)
+        headers = sign_request(
+            "post",
+            url,
+            body,
+            key.uri,
+            load_own_key(key.private_pem),
+            self._clock.now(),
+            content_type=content_type,
+        )
+        with _trouble_as_unreachable():
+            return await self._send("POST", target, headers, body)
+
+    async def _get_once(self, url: str, accept: str, signed_by: SigningKey | None) -> Response:
+        target = self._check(url)
+        headers = {"host": target.host}
+        if signed_by is not None:
+            key = load_own_key(signed_by.private_pem)
+            headers = sign_request("get", url, None, signed_by.uri, key, self._clock.now())
+        headers["accept"] = accept
+        return await self._send("GET", target, headers, None)
+
+    def _check(self, url: str) -> Target:
+        target = parse_url(url)
+        require_allowed(target, allow_loopback=self._allow_loopback)
+        if target.host == self._own_host:
+            raise Refused("own_host")
+        return target
+
+    async def _send(
+        self, method: str, target: Target, headers: dict[str, str], body: bytes | None
+    ) -> Response:
+        headers["user-agent"] = self._agent
+        headers["accept-encoding"] = "identity"
+        request = httpx.Request(
+            method,
+            target.origin,
+            headers=headers,
+            content=body,
+            extensions={"target": target.path.encode("ascii")},
+        )
+        client = self._clients[crc32(target.host.encode()) % SHARDS]
+        async with asyncio.timeout(REQUEST_SECONDS):
+            response = await client.send(request, stream=True)
+            try:
+                content = await _read_whole(response)
+            finally:
+                await response.aclose()
+        return Response(response.status_code, response.headers, content, target.url)
+
+
+@contextlib.contextmanager
+def _trouble_as_unreachable() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, *CORE_ERRORS, TimeoutError, OSError) as error:
+        raise Unreachable(type(error).__name__) from error
+
+
+async def _read_whole(response: httpx.Response) -> bytes:
+    """The body as it came. A compressed one is refused: its size is not known before it is big."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise TooLarge("encoded")
+    declared = response.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > MAX_BODY:
+        raise TooLarge
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > MAX_BODY:
+            raise TooLarge
+    return bytes(content)
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """httpx over an httpcore pool that dials through the guard."""
+
+    def __init__(self, backend: GuardedBackend, context: ssl.SSLContext) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=CONNECTIONS_PER_SHARD,
+            max_keepalive_connections=KEPT_PER_SHARD,
+            keepalive_expiry=KEPT_SECONDS,
+            network_backend=backend,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._pool.handle_async_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(
+                    scheme=request.url.raw_scheme,
+                    host=request.url.raw_host,
+                    port=request.url.port,
+                    target=request.url.raw_path,
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions={"target": request.extensions["target"]},
+            )
+        )
+        stream = _Body(answer)
+        return httpx.Response(answer.status, headers=answer.headers, stream=stream)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._answer.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()

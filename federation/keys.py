@@ -1,0 +1,156 @@
+"""Key objects, loaded once, and whose key a keyId is: from memory, from storage, else fetched.
+
+A key that cannot be fetched is not asked for again for ten minutes, however many requests name
+it, and many requests for one unknown key make one fetch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from functools import lru_cache
+from time import monotonic
+from typing import TypeVar
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from federation.address import parse_url
+from federation.errors import BadSignature, FederationError, Unreachable
+from storage.db import Database
+from storage.keys import Key, read_key
+
+MIN_BITS = 2048
+MAX_BITS = 8192
+EXPONENT = 65537
+MAX_PEM = 4096
+
+FRESH_SECONDS = 30.0  # a suspension or a new key elsewhere is noticed after this
+FAILED_SECONDS = 600.0
+REFETCH_SECONDS = 60.0  # between two refetches of one key that both changed nothing
+MAX_ENTRIES = 10_000
+FETCHES_PER_DOMAIN = 400  # unknown keys of one registrable domain in ten minutes
+
+Fetch = Callable[[str], Coroutine[None, None, Key]]
+Value = TypeVar("Value")
+
+
+@lru_cache(4096)
+def load_own_key(pem: str) -> RSAPrivateKey:
+    """A private key that we made ourselves.
+
+    OpenSSL's validation costs as much as a hundred signatures and is for keys of strangers.
+    """
+    key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("not an RSA key")
+    return key
+
+
+@lru_cache(8192)
+def load_public_key(pem: str) -> RSAPublicKey:
+    """A key of another server. Raises BadSignature unless RSA, 2048 to 8192 bits, e = 65537."""
+    if len(pem) > MAX_PEM:
+        raise BadSignature("key")
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadSignature("key") from None
+    if not isinstance(key, RSAPublicKey) or not MIN_BITS <= key.key_size <= MAX_BITS:
+        raise BadSignature("key")
+    if key.public_numbers().e != EXPONENT:
+        raise BadSignature("key")
+    return key
+
+
+class KeyCache:
+    """keyId to key and actor. `fetch` gets the key from its server and stores it with its actor."""
+
+    def __init__(self, database: Database, fetch: Fetch) -> None:
+        self._database = database
+        self._fetch = fetch
+        self._known: OrderedDict[str, tuple[float, Key]] = OrderedDict()
+        self._failed: OrderedDict[str, tuple[float, FederationError]] = OrderedDict()
+        self._refetched: OrderedDict[str, float] = OrderedDict()
+        self._running: dict[str, asyncio.Task[Key]] = {}
+        self._counts: dict[str, int] = {}
+        self._counts_end = 0.0
+
+    async def find(self, key_uri: str) -> Key:
+        """The key, stored or fetched now. Raises FederationError, or ForumError from the policy."""
+        known = self._known.get(key_uri)
+        if known is not None and known[0] > monotonic():
+            return known[1]
+        async with self._database.read() as conn:
+            key = await read_key(conn, key_uri)
+        if key is None:
+            return await self._fetch_once(key_uri)
+        _keep(self._known, key_uri, (monotonic() + FRESH_SECONDS, key))
+        return key
+
+    async def refetch(self, key: Key) -> Key | None:
+        """The key after a look at its server, if it has changed: a rotation. Else None."""
+        if self._refetched.get(key.uri, 0.0) > monotonic():
+            return None
+        _keep(self._refetched, key.uri, monotonic() + REFETCH_SECONDS)
+        try:
+            fresh = await self._fetch_once(key.uri)
+        except FederationError:
+            return None
+        if fresh.public_pem == key.public_pem:
+            return None
+        self._refetched.pop(key.uri, None)
+        return fresh
+
+    def forget(self, key_uri: str) -> None:
+        self._known.pop(key_uri, None)
+
+    async def _fetch_once(self, key_uri: str) -> Key:
+        failed = self._failed.get(key_uri)
+        if failed is not None:
+            if failed[0] > monotonic():
+                raise failed[1]
+            del self._failed[key_uri]
+        task = self._running.get(key_uri)
+        if task is None:
+            self._count(key_uri)
+            task = asyncio.create_task(self._fetch(key_uri))
+            self._running[key_uri] = task
+            task.add_done_callback(lambda done: self._fetched(key_uri, done))
+        return await asyncio.shield(task)
+
+    def _fetched(self, key_uri: str, task: asyncio.Task[Key]) -> None:
+        del self._running[key_uri]
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            _keep(self._known, key_uri, (monotonic() + FRESH_SECONDS, task.result()))
+        elif isinstance(error, FederationError):
+            _keep(self._failed, key_uri, (monotonic() + FAILED_SECONDS, error))
+
+    def _count(self, key_uri: str) -> None:
+        """Raises Unreachable once a domain has made us fetch too many keys in ten minutes."""
+        if self._counts_end <= monotonic():
+            self._counts = {}
+            self._counts_end = monotonic() + FAILED_SECONDS
+        domain = _registrable_domain(key_uri)
+        count = self._counts.get(domain, 0)
+        if count >= FETCHES_PER_DOMAIN:
+            raise Unreachable("too_many_keys")
+        self._counts[domain] = count + 1
+
+
+def _keep(entries: OrderedDict[str, Value], name: str, value: Value) -> None:
+    entries[name] = value
+    entries.move_to_end(name)
+    while len(entries) > MAX_ENTRIES:
+        entries.popitem(last=False)
+
+
+def _registrable_domain(uri: str) -> str:
+    """A good guess without a list: two labels, or three below short ones such as co.uk."""
+    labels = parse_url(uri).hostname.split(".")
+    return ".".join(labels[-3:] if len(labels) > 2 and len(labels[-2]) <= 3 else labels[-2:])
