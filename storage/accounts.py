@@ -74,6 +74,14 @@ async def set_password(conn: Connection, actor_id: int, password_hash: str) -> N
     await conn.execute(SET_PASSWORD, actor_id, password_hash)
 
 
+SET_LOCALE = "update accounts set locale = $2 where actor_id = $1"
+
+
+async def set_locale(conn: Connection, actor_id: int, locale: str) -> None:
+    """In which language the pages speak to this person."""
+    await conn.execute(SET_LOCALE, actor_id, locale)
+
+
 LIST_WAITING = """
 select s.actor_id, a.name, s.created_at
 from accounts s

@@ -100,6 +100,21 @@ async def read_community_by_id(
     return await fetch_one(conn, Community, READ_BY_ID, viewer.actor_id, viewer.host, community_id)
 
 
+READ_MANY = f"""
+select {COLUMNS}
+from visible_communities($1::bigint, $2::text) c
+join actors a on a.id = c.actor_id
+where c.actor_id = any($3::bigint[])
+"""
+
+
+async def read_communities(
+    conn: Connection, viewer: Viewer, community_ids: list[int]
+) -> list[Community]:
+    """The name cards of these communities, as far as the viewer may know of them."""
+    return await fetch_all(conn, Community, READ_MANY, viewer.actor_id, viewer.host, community_ids)
+
+
 READ_UNFILTERED = f"""
 select {COLUMNS}
 from communities c
