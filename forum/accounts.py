@@ -1,0 +1,202 @@
+"""Accounts of people of this server: made, signed in to, let in, suspended."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from forum import access
+from forum.errors import Conflict, Invalid, NotAllowed, NotFound
+from forum.keypairs import Keypair
+from forum.passwords import NOBODYS, verify_password
+from forum.site import Site
+from storage import accounts, actors, keys, modlog, sessions
+from storage import site as sites
+from storage.actors import Actor
+from storage.db import Connection
+from storage.ids import new_id
+from storage.modlog import Act
+from storage.sessions import Member
+
+NAME = re.compile(r"[a-z0-9_]{2,30}")
+PASSWORD_LENGTH = range(10, 201)
+
+# Names by which somebody could pretend to speak for the server, or that programs take for granted.
+RESERVED = frozenset(
+    "admin administrator moderator mod root system staff support help helpdesk contact info team "
+    "official security abuse postmaster hostmaster webmaster noreply no_reply mailer_daemon "
+    "instance actor relay inbox outbox api oauth dazzle everyone nobody anonymous deleted "
+    "emergency crisis doctor nurse".split()
+)
+
+
+async def create_account(
+    conn: Connection,
+    site: Site,
+    *,
+    name: str,
+    password_hash: str,
+    keypair: Keypair,
+    role: str = "member",
+    state: str = "open",
+    now: datetime,
+) -> Actor:
+    """Make a person with a login. Raises Conflict when the name was ever used here."""
+    actor = _person(site, check_name(name), now)
+    if not await actors.insert(conn, actor):
+        raise Conflict("name_taken")
+    await keys.save_key(
+        conn, site.key_uri(actor.id), actor.id, keypair.public_pem, keypair.private_pem
+    )
+    await accounts.insert(conn, actor.id, password_hash, role=role, state=state, now=now)
+    return actor
+
+
+async def sign_up(
+    conn: Connection,
+    site: Site,
+    *,
+    name: str,
+    password_hash: str,
+    keypair: Keypair,
+    now: datetime,
+) -> Actor:
+    """Make one's own account, as the administrator decided: at once, after approval, or not."""
+    row = await sites.read_site(conn)
+    if row.signup == "closed":
+        raise NotAllowed("signup_closed")
+    if check_name(name) in RESERVED:
+        raise Invalid("name_reserved", field="name")
+    state = "open" if row.signup == "open" else "waiting"
+    return await create_account(
+        conn,
+        site,
+        name=name,
+        password_hash=password_hash,
+        keypair=keypair,
+        state=state,
+        now=now,
+    )
+
+
+async def sign_in(conn: Connection, name: str, password: str, now: datetime) -> str:
+    """Start a session; its token.
+
+    The answer is the same, and takes as long, for an unknown name and a wrong password. Count the
+    attempt before with `forum.limits.count_sign_in`, in a transaction that commits.
+    """
+    account = await accounts.read_by_name(conn, name.strip())
+    is_right = await verify_password(account.password_hash if account else NOBODYS, password)
+    if account is None or not is_right:
+        raise NotAllowed("wrong_sign_in")
+    if account.state == "suspended":
+        raise NotAllowed("suspended")
+    return await sessions.start(conn, account.actor_id, now)
+
+
+async def begin_first_session(
+    conn: Connection, actor: Actor, locale: str, now: datetime
+) -> str:
+    """Sign in somebody whose account was made just now, in the language they read; the token."""
+    await accounts.set_locale(conn, actor.id, locale)
+    return await sessions.start(conn, actor.id, now)
+
+
+async def sign_out(conn: Connection, token: str) -> None:
+    await sessions.end(conn, token)
+
+
+async def choose_language(conn: Connection, member: Member, locale: str) -> None:
+    await accounts.set_locale(conn, member.actor_id, locale)
+
+
+async def set_password(conn: Connection, actor_id: int, password_hash: str) -> None:
+    """Change a password; every session of the account ends."""
+    await accounts.set_password(conn, actor_id, password_hash)
+    await sessions.end_all(conn, actor_id)
+
+
+async def let_in(conn: Connection, admin: Member, actor_id: int, now: datetime) -> None:
+    """Open an account that waits for approval."""
+    access.require_may_administer(admin)
+    account = await accounts.read_account(conn, actor_id)
+    if account is None:
+        raise NotFound
+    if account.state != "waiting":
+        return
+    await accounts.set_state(conn, actor_id, "open")
+    await _log(conn, admin, "let_in", actor_id, "", now)
+
+
+async def suspend_account(
+    conn: Connection, admin: Member, actor_id: int, reason: str, now: datetime
+) -> None:
+    """Shut an account: its sessions end and what it wrote is not seen until it is opened again."""
+    access.require_may_administer(admin)
+    if await accounts.read_account(conn, actor_id) is None:
+        raise NotFound
+    if actor_id == admin.actor_id:
+        raise NotAllowed("yourself")
+    await accounts.set_state(conn, actor_id, "suspended")
+    await actors.set_state(conn, actor_id, "suspended")
+    await sessions.end_all(conn, actor_id)
+    await sites.bump_epoch(conn)
+    await _log(conn, admin, "suspend_account", actor_id, reason, now)
+
+
+async def unsuspend_account(
+    conn: Connection, admin: Member, actor_id: int, reason: str, now: datetime
+) -> None:
+    access.require_may_administer(admin)
+    account = await accounts.read_account(conn, actor_id)
+    if account is None:
+        raise NotFound
+    if account.state != "suspended":
+        return
+    await accounts.set_state(conn, actor_id, "open")
+    await actors.set_state(conn, actor_id, "live")
+    await sites.bump_epoch(conn)
+    await _log(conn, admin, "unsuspend_account", actor_id, reason, now)
+
+
+def check_name(name: str) -> str:
+    """The name in lower case. Raises Invalid when it is none."""
+    name = name.strip().lower()
+    if not NAME.fullmatch(name):
+        raise Invalid("bad_name", field="name")
+    return name
+
+
+def check_password(password: str) -> None:
+    """Long enough to hold, short enough to hash. Raises Invalid."""
+    if len(password) < PASSWORD_LENGTH.start:
+        raise Invalid("too_short", field="password")
+    if len(password) >= PASSWORD_LENGTH.stop:
+        raise Invalid("too_long", field="password")
+
+
+async def _log(
+    conn: Connection, admin: Member, action: str, actor_id: int, reason: str, now: datetime
+) -> None:
+    act = Act(new_id(now), admin.actor_id, action, now, actor_id=actor_id, reason=reason)
+    await modlog.insert(conn, act)
+
+
+def _person(site: Site, name: str, now: datetime) -> Actor:
+    actor_id = new_id(now)
+    return Actor(
+        id=actor_id,
+        uri=site.actor_uri(actor_id),
+        kind="person",
+        type="Person",
+        host=site.host,
+        is_local=True,
+        name=name,
+        display_name=name,
+        summary_html="",
+        url=site.person_url(name),
+        inbox=site.inbox_uri(actor_id),
+        shared_inbox=site.shared_inbox,
+        followers=site.followers_uri(actor_id),
+        state="live",
+    )
