@@ -95,8 +95,13 @@ where d.host = r.host and d.leased_by = $1
 # A host that only asked for patience (429, 503 with Retry-After) has failures = 0 and is left to
 # its own time: it talks to us while it is busy.
 REVIVE = """
-update destinations set parked_at = null, failures = 0, failing_since = null, next_at = $2
-where host = $1 and (failures > 0 or parked_at is not null)
+with revived as (
+  update destinations set parked_at = null, failures = 0, failing_since = null, next_at = $2
+  where host = $1 and (failures > 0 or parked_at is not null)
+  returning host)
+update deliveries d set next_at = $2
+from revived r
+where d.host = r.host and d.next_at > $2
 """
 
 CANCEL_POST = """

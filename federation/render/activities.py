@@ -67,7 +67,7 @@ def follow(uri: str, actor: Actor, community: Community) -> Document:
 
 def undo(uri: str, undone: Document) -> Document:
     """Takes back an activity, which is embedded: Misskey and Lemmy do not look up its id."""
-    addressed = {name: undone[name] for name in ("to", "cc") if name in undone}
+    addressed: Document = {name: undone[name] for name in ("to", "cc") if name in undone}
     return {"id": uri, "type": "Undo", "actor": undone["actor"], **addressed, "object": undone}
 
 
