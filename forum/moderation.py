@@ -1,0 +1,167 @@
+"""Safety: reports, blocks, and what moderators do, each act with its reason in the log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from forum import access
+from forum.errors import Invalid, NotAllowed, NotFound
+from forum.membership import Moderator, id_of, require_moderator, require_stoppable
+from forum.threads import take_down
+from storage import accounts, blocks, communities, memberships, modlog, reports
+from storage.actors import Actor
+from storage.audience import Viewer
+from storage.communities import Community
+from storage.db import Connection
+from storage.ids import new_id
+from storage.memberships import Membership
+from storage.modlog import Act
+from storage.threads import Post
+
+REASON_LENGTH = 1000
+
+
+async def remove_post(
+    conn: Connection, moderator: Moderator, post: Post, reason: str, now: datetime
+) -> None:
+    """Take a post down; its moderators can still read it. Its reports are closed with it."""
+    community = await _community_of(conn, post)
+    await require_moderator(conn, community, moderator)
+    reason = _check_reason(reason)
+    if await take_down(conn, post, id_of(moderator), reason, now):
+        await reports.close_of_post(conn, post.id, id_of(moderator))
+
+
+async def stop_member(
+    conn: Connection,
+    moderator: Moderator,
+    community: Community,
+    actor: Actor,
+    until: datetime,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Until a date somebody reads and cannot post. It outlives leaving and coming back."""
+    membership = await _membership(conn, moderator, community, actor)
+    if until <= now:
+        raise Invalid("in_the_past", field="until")
+    reason = _check_reason(reason)
+    await memberships.set_stop(conn, community.id, actor.id, until, reason)
+    await _log(conn, moderator, "stop_member", membership, reason, now)
+
+
+async def let_member(
+    conn: Connection,
+    moderator: Moderator,
+    community: Community,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Somebody who was stopped may post again."""
+    membership = await _membership(conn, moderator, community, actor)
+    if membership.stopped_until is None:
+        return
+    await memberships.set_stop(conn, community.id, actor.id, None, "")
+    await _log(conn, moderator, "let_member", membership, reason.strip()[:REASON_LENGTH], now)
+
+
+async def report(conn: Connection, reporter: Actor, post: Post, reason: str, now: datetime) -> None:
+    """Tell the moderators of a post that the reporter can see; once per person and post."""
+    access.require_may_act(reporter, await accounts.read_account(conn, reporter.id))
+    if reporter.id == post.author_id:
+        raise NotAllowed("yourself")
+    await reports.insert(
+        conn,
+        new_id(now),
+        reporter_id=reporter.id,
+        post_id=post.id,
+        community_id=post.community_id,
+        reason=_check_reason(reason),
+        now=now,
+    )
+
+
+async def close_report(
+    conn: Connection, moderator: Moderator, report_id: int, reason: str, now: datetime
+) -> None:
+    """The moderator looked and decided. Raises NotFound for a report of others' posts."""
+    viewer = Viewer(id_of(moderator))
+    found = await reports.read_report(conn, viewer, report_id)
+    if found is None:
+        raise NotFound
+    if found.state == "closed":
+        return
+    await reports.close(conn, report_id, id_of(moderator))
+    act = Act(
+        id=new_id(now),
+        moderator_id=id_of(moderator),
+        action="close_report",
+        at=now,
+        community_id=found.community_id,
+        post_id=found.post_id,
+        reason=reason.strip()[:REASON_LENGTH],
+    )
+    await modlog.insert(conn, act)
+
+
+async def block_person(conn: Connection, blocker: Actor, blocked: Actor, now: datetime) -> None:
+    """Neither sees the other's posts, and the blocked one cannot answer the blocker."""
+    if blocker.id == blocked.id:
+        raise NotAllowed("yourself")
+    if blocked.kind != "person":
+        raise NotFound
+    await blocks.insert(conn, blocker.id, blocked.id, now)
+
+
+async def unblock_person(conn: Connection, blocker: Actor, blocked: Actor) -> None:
+    await blocks.delete(conn, blocker.id, blocked.id)
+
+
+async def _community_of(conn: Connection, post: Post) -> Community:
+    if post.community_id is None:
+        raise NotAllowed("not_a_moderator")
+    community = await communities.read_unfiltered(conn, post.community_id)
+    if community is None:
+        raise NotFound
+    return community
+
+
+async def _membership(
+    conn: Connection, moderator: Moderator, community: Community, actor: Actor
+) -> Membership:
+    await require_moderator(conn, community, moderator)
+    membership = await memberships.read_membership(conn, community.id, actor.id)
+    if membership is None:
+        raise NotFound
+    await require_stoppable(conn, community, moderator, membership)
+    return membership
+
+
+def _check_reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason:
+        raise Invalid("empty", field="reason")
+    if len(reason) > REASON_LENGTH:
+        raise Invalid("too_long", field="reason")
+    return reason
+
+
+async def _log(
+    conn: Connection,
+    moderator: Moderator,
+    action: str,
+    membership: Membership,
+    reason: str,
+    now: datetime,
+) -> None:
+    act = Act(
+        id=new_id(now),
+        moderator_id=id_of(moderator),
+        action=action,
+        at=now,
+        community_id=membership.community_id,
+        actor_id=membership.actor_id,
+        reason=reason,
+    )
+    await modlog.insert(conn, act)

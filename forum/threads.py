@@ -1,0 +1,315 @@
+"""Threads and replies: written by people here and elsewhere under one rule, and taken back.
+
+The audience of a post follows from its community and from nothing that the author sends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from forum import access, policy
+from forum.errors import Conflict, Invalid, NotAllowed, NotFound
+from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
+from forum.outbox import record_event
+from forum.site import Site
+from forum.text import Draft
+from storage import (
+    accounts,
+    activities,
+    blocks,
+    communities,
+    deliveries,
+    inbox,
+    memberships,
+    modlog,
+    posts,
+    threads,
+    tombstones,
+)
+from storage.actors import Actor
+from storage.communities import Community
+from storage.db import Connection
+from storage.ids import new_id
+from storage.modlog import Act
+from storage.threads import Post
+
+TITLE_LENGTH = 200
+SOURCE_LENGTH = 10_000
+NOTE_LENGTH = 500
+HTML_LENGTH = 200_000
+LANGUAGE_LENGTH = 35
+DEPTH = 50
+AUDIENCE = {"anyone": "public", "members": "community"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a post of another server comes from. `source_uri` is the activity that brought it."""
+
+    uri: str
+    url: str | None
+    published_at: datetime
+    source_uri: str | None
+
+
+async def start_thread(
+    conn: Connection,
+    site: Site,
+    author: Actor,
+    community: Community,
+    draft: Draft,
+    *,
+    now: datetime,
+    origin: Origin | None = None,
+    submission: str | None = None,
+) -> Post:
+    """Start a thread. The same form or the same URI a second time returns the first post.
+
+    For a community elsewhere and an author elsewhere the caller has checked that the community
+    itself announced the post: who may write there is decided there.
+    """
+    if submission is not None:
+        made = await posts.claim_submission(conn, author.id, submission)
+        if made is not None:
+            return made
+    await _require_author(conn, author, community, origin, now)
+    draft = _check(draft, is_thread=True, is_ours=origin is None)
+    post_id = new_id(now)
+    post = _post(site, post_id, author, community, draft, origin, now)
+    event = ThreadStarted(post_id, origin.source_uri if origin else None)
+    return await _keep(conn, author, post, event, submission, now)
+
+
+async def reply(
+    conn: Connection,
+    site: Site,
+    author: Actor,
+    parent: Post,
+    draft: Draft,
+    *,
+    now: datetime,
+    origin: Origin | None = None,
+    submission: str | None = None,
+) -> Post:
+    """Answer a post that the caller read as the author sees it; see `start_thread` for the rest."""
+    if submission is not None:
+        made = await posts.claim_submission(conn, author.id, submission)
+        if made is not None:
+            return made
+    community = await _community_of(conn, parent)
+    await _require_author(conn, author, community, origin, now)
+    is_blocked = await blocks.is_blocked_by_authors(conn, [parent.thread_id, parent.id], author.id)
+    access.require_may_answer(community, parent, blocked=is_blocked)
+    draft = _check(draft, is_thread=False, is_ours=origin is None)
+    post_id = new_id(now)
+    post = replace(
+        _post(site, post_id, author, community, draft, origin, now, thread_id=parent.thread_id),
+        kind="reply",
+        parent_id=parent.id,
+        path=[*parent.path[:DEPTH], post_id],
+    )
+    event = ReplyPosted(post_id, origin.source_uri if origin else None)
+    return await _keep(conn, author, post, event, submission, now)
+
+
+async def erase_post(
+    conn: Connection,
+    author: Actor,
+    post: Post,
+    *,
+    now: datetime,
+    source_uri: str | None = None,
+) -> None:
+    """The author takes a post back: what it said vanishes everywhere, its id and place stay.
+
+    Replies stay readable under a placeholder. A second time changes nothing.
+    """
+    access.require_may_erase(author, post)
+    if not await posts.erase(conn, post.id, post.thread_id):
+        return
+    await inbox.drop_body_of_post(conn, post.id)
+    await activities.drop_bodies_of_post(conn, post.id)
+    await deliveries.cancel_post(conn, post.id)
+    await tombstones.remember(conn, post.uri, author.host, now)
+    await record_event(conn, PostErased(post.id, source_uri))
+
+
+async def receive_removal(
+    conn: Connection,
+    community: Community,
+    post: Post,
+    *,
+    moderator: Actor,
+    reason: str,
+    now: datetime,
+    source_uri: str | None,
+) -> None:
+    """A moderator elsewhere took a post down.
+
+    For a community elsewhere the caller has checked that its own server says so; in one of ours
+    the moderator needs that role here.
+    """
+    if post.community_id != community.id:
+        raise NotFound
+    if community.is_local:
+        membership = await memberships.read_membership(conn, community.id, moderator.id)
+        access.require_may_moderate(community, membership, None)
+    await take_down(conn, post, moderator.id, reason, now, source_uri=source_uri)
+
+
+async def take_down(
+    conn: Connection,
+    post: Post,
+    moderator_id: int,
+    reason: str,
+    now: datetime,
+    *,
+    source_uri: str | None = None,
+) -> bool:
+    """Hide a post from all but moderators; False when it was not shown. Checks no rule."""
+    if not await posts.remove(conn, post.id, post.thread_id):
+        return False
+    await deliveries.cancel_post(conn, post.id)
+    act = Act(
+        id=new_id(now),
+        moderator_id=moderator_id,
+        action="remove_post",
+        at=now,
+        community_id=post.community_id,
+        post_id=post.id,
+        actor_id=post.author_id,
+        reason=reason,
+    )
+    await modlog.insert(conn, act)
+    await record_event(conn, PostRemoved(post.id, moderator_id, reason, source_uri))
+    return True
+
+
+async def remember_deletion(conn: Connection, uri: str, host: str, now: datetime) -> None:
+    """A server deleted something that is not here yet: when it comes late, it stays away."""
+    await tombstones.remember(conn, uri, host, now)
+
+
+async def is_deleted(conn: Connection, uri: str, host: str) -> bool:
+    """Whether that server deleted this before."""
+    return await tombstones.is_remembered(conn, uri, host)
+
+
+async def _require_author(
+    conn: Connection, author: Actor, community: Community, origin: Origin | None, now: datetime
+) -> None:
+    """The rule for writing in a community, the same for people here and elsewhere."""
+    account = await accounts.read_account(conn, author.id) if author.is_local else None
+    access.require_may_act(author, account)
+    if author.is_local == (origin is not None):
+        raise Invalid("bad_origin")
+    if origin is not None:
+        await policy.require_host(conn, author.host)
+        if await is_deleted(conn, origin.uri, author.host):
+            raise NotAllowed("erased")
+    if author.is_local or community.is_local:
+        membership = await memberships.read_membership(conn, community.id, author.id)
+        access.require_may_post(community, membership, now)
+    elif not await memberships.has_local(conn, community.id):
+        raise NotAllowed("nobody_here_reads")
+
+
+async def _community_of(conn: Connection, parent: Post) -> Community:
+    if parent.community_id is None:
+        raise NotAllowed("other_community")
+    community = await communities.read_unfiltered(conn, parent.community_id)
+    if community is None:
+        raise NotFound
+    return community
+
+
+def _check(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
+    """What a post may hold. People here are told; what comes from elsewhere is cut to fit."""
+    title = draft.title.strip() if is_thread else ""
+    if is_thread and not title:
+        raise Invalid("empty", field="title")
+    if not is_thread and not draft.html.strip():
+        raise Invalid("empty", field="source")
+    if is_ours:
+        for field, text, most in (
+            ("title", title, TITLE_LENGTH),
+            ("source", draft.source, SOURCE_LENGTH),
+            ("content_note", draft.content_note, NOTE_LENGTH),
+        ):
+            if len(text) > most:
+                raise Invalid("too_long", field=field)
+    if len(draft.html) > HTML_LENGTH:
+        raise Invalid("too_long", field="source")
+    return replace(
+        draft,
+        title=title[:TITLE_LENGTH],
+        source=draft.source if len(draft.source) <= SOURCE_LENGTH else "",
+        content_note=draft.content_note.strip()[:NOTE_LENGTH],
+        language=draft.language if len(draft.language) <= LANGUAGE_LENGTH else "",
+    )
+
+
+def _post(
+    site: Site,
+    post_id: int,
+    author: Actor,
+    community: Community,
+    draft: Draft,
+    origin: Origin | None,
+    now: datetime,
+    *,
+    thread_id: int | None = None,
+) -> Post:
+    return Post(
+        id=post_id,
+        uri=origin.uri if origin else site.post_uri(post_id),
+        url=origin.url if origin else site.thread_url(thread_id or post_id, post_id),
+        kind="thread",
+        author_id=author.id,
+        community_id=community.id,
+        thread_id=thread_id or post_id,
+        parent_id=None,
+        path=[post_id],
+        audience=AUDIENCE[community.readers],
+        state="live",
+        title=draft.title,
+        source=draft.source,
+        html=draft.html,
+        content_note=draft.content_note,
+        sensitive=draft.sensitive,
+        language=draft.language,
+        is_local=author.is_local,
+        published_at=min(origin.published_at, now) if origin else now,
+        edited_at=None,
+        version=1,
+    )
+
+
+async def _keep(
+    conn: Connection,
+    author: Actor,
+    post: Post,
+    event: Event,
+    submission: str | None,
+    now: datetime,
+) -> Post:
+    kept = await posts.insert(conn, post)
+    if kept is None:
+        return await _known(conn, author, post.uri)
+    if kept.kind == "reply":
+        await posts.note_reply(conn, kept.thread_id, kept.published_at)
+    if submission is not None:
+        await posts.keep_submission(conn, author.id, submission, kept.id, now)
+    await record_event(conn, event)
+    return kept
+
+
+async def _known(conn: Connection, author: Actor, uri: str) -> Post:
+    """The post that has this URI already, if it is the same person's and was not taken back."""
+    known = await threads.read_by_uri_unfiltered(conn, uri)
+    if known is None or known.author_id != author.id:
+        raise Conflict("uri_taken")
+    if known.state == "erased":
+        raise NotAllowed("erased")
+    return known
