@@ -56,6 +56,17 @@ async def save_key(
     await conn.execute(SAVE, key_uri, actor_id, public_pem, private_pem)
 
 
+KEEP_ONLY = """
+delete from actor_keys
+where actor_id = $1 and private_pem is null and uri <> all($2::text[])
+"""
+
+
+async def keep_only(conn: Connection, actor_id: int, key_uris: list[str]) -> None:
+    """Forget the keys that an actor elsewhere lists no more: they may be why it has new ones."""
+    await conn.execute(KEEP_ONLY, actor_id, key_uris)
+
+
 READ_SIGNING = """
 select k.uri, k.private_pem
 from actor_keys k

@@ -264,7 +264,6 @@ create table inbox (
   reason text not null default '',
   tries integer not null default 0,
   due_at timestamptz not null default now(),
-  claimed_until timestamptz,
   post_id bigint references posts,
   received_at timestamptz not null default now()
 );

@@ -1,0 +1,177 @@
+"""Activities that other servers sent: kept once, claimed by a worker, finished or refused.
+
+Bodies live for two weeks, or until what they brought is erased; ids live on as hashes (`seen`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storage.db import Connection, fetch_all
+from storage.seen import hash_of
+
+MAX_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An activity to keep. A repeatable one is never dropped because its id is known."""
+
+    id: int
+    uri: str
+    type: str
+    actor_uri: str
+    host: str
+    body: bytes
+    is_repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    id: int
+    uri: str
+    type: str
+    actor_uri: str
+    host: str
+    body: bytes
+    tries: int
+
+
+# Ordered by hash, so that two processes that keep the same activities do not wait for each other
+# in a circle.
+KEEP = """
+with received as (
+  select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[],
+    $7::bytea[], $8::boolean[]) as r (id, uri, type, actor_uri, host, body, hash, is_repeatable)
+), fresh as (
+  insert into seen (hash)
+  select distinct hash from received where not is_repeatable order by hash
+  on conflict do nothing
+  returning hash
+)
+insert into inbox (id, uri, type, actor_uri, host, body)
+select distinct on (r.hash, case when r.is_repeatable then r.id end)
+  r.id, r.uri, r.type, r.actor_uri, r.host, r.body
+from received r
+where r.is_repeatable or r.hash in (select hash from fresh)
+"""
+
+
+async def keep(conn: Connection, received: Sequence[Received]) -> None:
+    """Keep activities, each id once, in one statement that is a transaction of its own."""
+    await conn.execute(
+        KEEP,
+        [r.id for r in received],
+        [r.uri for r in received],
+        [r.type for r in received],
+        [r.actor_uri for r in received],
+        [r.host for r in received],
+        [r.body for r in received],
+        [hash_of(r.uri, r.host) for r in received],
+        [r.is_repeatable for r in received],
+    )
+
+
+CLAIM = """
+with due as (
+  select id from inbox
+  where state = 'waiting' and due_at <= now()
+  order by due_at, id
+  limit $1
+  for update skip locked
+)
+update inbox i
+set due_at = now() + $2::interval, tries = i.tries + 1
+from due
+where i.id = due.id
+returning i.id, i.uri, i.type, i.actor_uri, i.host, i.body, i.tries
+"""
+
+
+async def claim(conn: Connection, limit: int, lease: timedelta) -> list[InboxRow]:
+    """Take the oldest due activities; whoever takes them and dies gives them back after `lease`."""
+    rows = await fetch_all(conn, InboxRow, CLAIM, limit, lease)
+    return sorted(rows, key=lambda row: row.id)
+
+
+FINISH = """
+update inbox set state = 'done', post_id = $2, reason = '' where id = $1
+"""
+
+
+async def finish(conn: Connection, inbox_id: int, post_id: int | None = None) -> None:
+    """Processed. `post_id` is what it brought: its body goes when the post is erased."""
+    await conn.execute(FINISH, inbox_id, post_id)
+
+
+REFUSE = "update inbox set state = 'refused', reason = $2, body = '' where id = $1"
+
+
+async def refuse(conn: Connection, inbox_id: int, reason: str) -> None:
+    """Finally not taken: the reason stays, what it said does not."""
+    await conn.execute(REFUSE, inbox_id, reason)
+
+
+RETRY = """
+update inbox
+set reason = $2,
+  state = case when tries >= $4::integer then 'dead' else 'waiting' end,
+  due_at = now() + $3::interval
+where id = $1 and state = 'waiting'
+"""
+
+
+async def retry(conn: Connection, inbox_id: int, reason: str, wait: timedelta) -> None:
+    """Try again after `wait`; after five tries it is set aside for the administrator."""
+    await conn.execute(RETRY, inbox_id, reason, wait, MAX_TRIES)
+
+
+READ_BODY = """
+select body from inbox
+where uri = $1 and octet_length(body) > 0
+order by id desc
+limit 1
+"""
+
+
+async def read_body_by_uri(conn: Connection, uri: str) -> bytes | None:
+    """An activity as it was received, to be passed on byte for byte; None once it is dropped."""
+    body: bytes | None = await conn.fetchval(READ_BODY, uri)
+    return body
+
+
+DROP_BODY_OF_POST = "update inbox set body = '' where post_id = $1 and octet_length(body) > 0"
+
+
+async def drop_body_of_post(conn: Connection, post_id: int) -> None:
+    """The post is erased: forget what brought it."""
+    await conn.execute(DROP_BODY_OF_POST, post_id)
+
+
+DROP_OLD = """
+delete from inbox
+where id in (
+  select id from inbox
+  where received_at < $1 and state <> 'waiting'
+  order by received_at
+  limit $2)
+"""
+
+
+async def drop_old(conn: Connection, before: datetime, limit: int) -> int:
+    """Forget processed activities received before then; how many rows went."""
+    result = await conn.execute(DROP_OLD, before, limit)
+    return int(result.rpartition(" ")[2])
+
+
+COUNT = """
+select count(*) filter (where state = 'waiting'), count(*) filter (where state = 'dead') from inbox
+"""
+
+
+async def count_waiting_and_dead(conn: Connection) -> tuple[int, int]:
+    """For metrics and the administrator's page."""
+    row = await conn.fetchrow(COUNT)
+    return (0, 0) if row is None else (row[0], row[1])
