@@ -41,7 +41,9 @@ DISEASE_WORDS = (
 DISEASE_LABELS = frozenset({"aids", "als", "copd", "hiv", "ibd", "mcas", "mecfs", "pots"})
 
 
-async def ensure_site(conn: Connection, site: Site, now: datetime) -> None:
+async def ensure_site(
+    conn: Connection, site: Site, now: datetime, *, keypair: Keypair | None = None
+) -> None:
     """Store the origin and make this server's own actor. Every start may call it.
 
     Raises Conflict when people already have addresses under another origin: other servers know
@@ -63,7 +65,7 @@ async def ensure_site(conn: Connection, site: Site, now: datetime) -> None:
             key_uri=f"{site.instance_uri}#main-key",
         )
     elif own is None:
-        await _make_instance_actor(conn, site, now)
+        await _make_instance_actor(conn, site, keypair or await new_keypair(), now)
     await sites.set_origin(conn, site.origin)
 
 
@@ -144,7 +146,9 @@ def names_a_disease(domain: str) -> str | None:
     return next(inside, None) or next((word for word in labels if word in DISEASE_LABELS), None)
 
 
-async def _make_instance_actor(conn: Connection, site: Site, now: datetime) -> None:
+async def _make_instance_actor(
+    conn: Connection, site: Site, keypair: Keypair, now: datetime
+) -> None:
     actor = Actor(
         id=new_id(now),
         uri=site.instance_uri,
@@ -163,7 +167,6 @@ async def _make_instance_actor(conn: Connection, site: Site, now: datetime) -> N
     )
     if not await actors.insert(conn, actor):
         raise Conflict("name_taken")
-    keypair = await new_keypair()
     await keys.save_key(
         conn, f"{site.instance_uri}#main-key", actor.id, keypair.public_pem, keypair.private_pem
     )
