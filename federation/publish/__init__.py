@@ -11,13 +11,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-
 from federation.context import Federation
 from federation.publish.membership import publish_answer, publish_asking, publish_leaving
 from federation.publish.press import Press
 from federation.publish.threads import publish_erasure, publish_post, publish_removal
-from forum.events import KINDS
+from forum.outbox import decode_event
 from storage import activities, outbox
 from storage.db import Connection
 from storage.outbox import EventRow
@@ -92,7 +90,7 @@ async def _free(conn: Connection, events: list[EventRow]) -> list[EventRow]:
 
 async def _publish_one(press: Press, event: EventRow) -> bool:
     publisher = PUBLISHERS[event.kind]
-    await publisher(press, msgspec.convert(event.payload, KINDS[event.kind]))
+    await publisher(press, decode_event(event.kind, event.payload))
     return True
 
 

@@ -1,0 +1,182 @@
+"""How other servers find us: WebFinger, host-meta, NodeInfo."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from html import escape
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from federation.context import Federation
+from federation.door import PRIVATE, SHARED
+from federation.negotiation import ACTIVITY
+from federation.render.collections import band
+from federation.viewer import read_viewer
+from forum.errors import NotAllowed
+from forum.site import Site
+from storage import actors, collections, communities
+from storage.audience import Viewer
+from storage.db import Connection
+from storage.site import read_site
+
+VERSION = "0.1.0"
+SOFTWARE = "dazzle"
+AS2 = "https://www.w3.org/ns/activitystreams"
+NODEINFO = "http://nodeinfo.diaspora.software/ns/schema"
+HEADERS = {
+    "access-control-allow-origin": "*",
+    "vary": "Signature",
+    "x-content-type-options": "nosniff",
+}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes(fed: Federation) -> list[Route]:
+    return [
+        Route("/.well-known/webfinger", _webfinger(fed), methods=["GET"]),
+        Route("/.well-known/host-meta", _host_meta(fed), methods=["GET"]),
+        Route("/.well-known/nodeinfo", _nodeinfo_links(fed), methods=["GET"]),
+        Route("/nodeinfo/2.0", _nodeinfo(fed, "2.0"), methods=["GET"]),
+        Route("/nodeinfo/2.1", _nodeinfo(fed, "2.1"), methods=["GET"]),
+    ]
+
+
+def _webfinger(fed: Federation) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        resource = request.query_params.get("resource", "")
+        if not resource or ("@" not in resource and "://" not in resource):
+            return _json({"error": "resource is missing or malformed"}, 400)
+        try:
+            viewer = await read_viewer(fed, request)
+        except NotAllowed:
+            return _json({"error": "not allowed"}, 403)
+        async with fed.database.read() as conn:
+            found = await _find(conn, fed.site, viewer, resource)
+        if found is None:
+            return _json({"error": "not found"}, 404)
+        return _json(found, 200, "application/jrd+json")
+
+    return endpoint
+
+
+def _host_meta(fed: Federation) -> Endpoint:
+    template = escape(f"{fed.site.origin}/.well-known/webfinger?resource={{uri}}")
+    document = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<XRD xmlns="http://docs.oasis-open.org/ns/xri/xrd-1.0">'
+        f'<Link rel="lrdd" type="application/jrd+json" template="{template}"/></XRD>\n'
+    )
+
+    async def endpoint(_request: Request) -> Response:
+        headers = {**HEADERS, "cache-control": SHARED}
+        return Response(document, 200, headers, "application/xrd+xml; charset=utf-8")
+
+    return endpoint
+
+
+def _nodeinfo_links(fed: Federation) -> Endpoint:
+    links = [
+        {"rel": f"{NODEINFO}/{version}", "href": f"{fed.site.origin}/nodeinfo/{version}"}
+        for version in ("2.0", "2.1")
+    ]
+    links.append({"rel": f"{AS2}#Application", "href": fed.site.instance_uri})
+
+    async def endpoint(_request: Request) -> Response:
+        return _json({"links": links}, 200, cache=SHARED)
+
+    return endpoint
+
+
+def _nodeinfo(fed: Federation, version: str) -> Endpoint:
+    async def endpoint(_request: Request) -> Response:
+        async with fed.database.read() as conn:
+            site = await read_site(conn)
+            people = await collections.count_people(conn)
+        document = {
+            "version": version,
+            "software": {"name": SOFTWARE, "version": VERSION},
+            "protocols": ["activitypub"],
+            "services": {"inbound": [], "outbound": []},
+            "openRegistrations": site.signup == "open",
+            "usage": {"users": {"total": band(people)}},
+            "metadata": {"nodeName": site.title},
+        }
+        media_type = f'application/json; profile="{NODEINFO}/{version}#"'
+        return _json(document, 200, media_type, cache=SHARED)
+
+    return endpoint
+
+
+async def _find(
+    conn: Connection, site: Site, viewer: Viewer, resource: str
+) -> dict[str, Any] | None:
+    """The JRD of a person, a community or this server; None when unknown or hidden."""
+    if resource.rstrip("/") == site.origin:
+        return _origin(site)
+    name = _name_in(site, resource)
+    if name == site.host or resource == site.instance_uri:
+        return _subject(site, site.host, site.instance_uri, f"{site.origin}/")
+    if name is not None:
+        actor = await actors.find_local_unfiltered(conn, name)
+    else:
+        actor = await actors.read_by_uri_unfiltered(conn, resource)
+    if actor is None or not actor.is_local:
+        return None
+    if actor.kind == "community":
+        community = await communities.read_community(conn, viewer, actor.name)
+        if community is not None:
+            return _subject(site, actor.name, actor.uri, site.community_url(actor.name))
+    elif await actors.read_person(conn, viewer, actor.name) is not None:
+        return _subject(site, actor.name, actor.uri, site.person_url(actor.name))
+    return None
+
+
+def _name_in(site: Site, resource: str) -> str | None:
+    """The local name that `acct:name@host` or the address of a page means."""
+    if "://" in resource:
+        parts = urlsplit(resource)
+        if f"{parts.scheme}://{parts.netloc.lower()}" != site.origin.lower():
+            return None
+        pieces = parts.path.split("/")
+        return pieces[2] if len(pieces) == 3 and pieces[1] in {"u", "c"} else None
+    handle = resource.removeprefix("acct:").removeprefix("@")
+    name, _, host = handle.rpartition("@")
+    return name if host.lower() == site.host and name else None
+
+
+def _subject(site: Site, name: str, uri: str, page: str) -> dict[str, Any]:
+    return {
+        "subject": f"acct:{name}@{site.host}",
+        "aliases": [page, uri],
+        "links": [
+            {"rel": "self", "type": ACTIVITY, "href": uri},
+            {
+                "rel": "http://webfinger.net/rel/profile-page",
+                "type": "text/html",
+                "href": page,
+            },
+        ],
+    }
+
+
+def _origin(site: Site) -> dict[str, Any]:
+    """The server itself (FEP-d556)."""
+    link = {"rel": f"{AS2}#Service", "type": ACTIVITY, "href": site.instance_uri}
+    return {"subject": site.origin, "links": [link]}
+
+
+def _json(
+    document: dict[str, Any],
+    status: int,
+    media_type: str = "application/json",
+    *,
+    cache: str = PRIVATE,
+) -> Response:
+    headers = {**HEADERS, "cache-control": cache}
+    return Response(msgspec.json.encode(document), status, headers, media_type)
