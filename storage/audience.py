@@ -99,3 +99,11 @@ READS_COMMUNITY = "select reads_community($1::bigint, $2::bigint, $3::text)"
 async def reads_community(conn: Connection, viewer: Viewer, community_id: int) -> bool:
     """Whether the viewer may read what is written in the community."""
     return bool(await conn.fetchval(READS_COMMUNITY, community_id, viewer.actor_id, viewer.host))
+
+
+MODERATES = "select moderates($1::bigint, $2::bigint)"
+
+
+async def moderates(conn: Connection, viewer: Viewer, community_id: int) -> bool:
+    """Whether the viewer moderates what is written in the community."""
+    return bool(await conn.fetchval(MODERATES, community_id, viewer.actor_id))
