@@ -50,7 +50,7 @@ async def is_blocked_by_authors(conn: Connection, post_ids: list[int], actor_id:
 
 
 LIST = """
-select a.id, a.name, a.host, a.is_local, a.display_name
+select a.id as actor_id, a.name, a.host, a.is_local, a.display_name
 from blocks b
 join actors a on a.id = b.blocked_id
 where b.blocker_id = $1 and a.id > $2

@@ -8,7 +8,8 @@ from datetime import datetime
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
 
-COLUMNS = """c.actor_id, a.uri, a.host, a.is_local, a.name, a.display_name, a.url, c.readers,
+COLUMNS = """c.actor_id as id, a.uri, a.host, a.is_local, a.name, a.display_name as title,
+  a.url, c.readers,
   c.travels, c.listed, c.indexed, c.joining, c.description_source, c.description_html, c.question,
   c.condition, a.inbox, a.shared_inbox, a.followers"""
 
@@ -128,8 +129,9 @@ async def read_unfiltered(conn: Connection, community_id: int) -> Community | No
 
 
 READ_VIEW = f"""
-select {COLUMNS}, r.can_read, m.state, m.role, m.stopped_until,
-  case when r.can_read then member_band(c.actor_id) else 0 end
+select {COLUMNS}, r.can_read, m.state as my_state, m.role as my_role,
+  m.stopped_until as my_stopped_until,
+  case when r.can_read then member_band(c.actor_id) else 0 end as member_band
 from visible_communities($1::bigint, $2::text) c
 join actors a on a.id = c.actor_id
 left join memberships m on m.community_id = c.actor_id and m.actor_id = $1

@@ -28,14 +28,14 @@ class Instance:
 
 
 READ_STANDING = """
-select $1::text,
+select $1::text as host,
   case
     when exists (
       select 1 from instances i where i.host = any($2::text[]) and i.policy = 'refused')
     then 'refused'
     else coalesce((select i.policy from instances i where i.host = $1), 'default')
-  end,
-  s.federation_mode
+  end as policy,
+  s.federation_mode as mode
 from site s
 """
 

@@ -27,7 +27,8 @@ class SigningKey:
 
 
 READ = """
-select k.uri, k.actor_id, k.public_pem, a.uri, a.host, a.kind, a.state
+select k.uri, k.actor_id, k.public_pem, a.uri as actor_uri, a.host as actor_host,
+  a.kind as actor_kind, a.state as actor_state
 from actor_keys k
 join actors a on a.id = k.actor_id
 where k.uri = $1

@@ -62,8 +62,8 @@ async def insert(conn: Connection, act: Act) -> None:
 
 
 LIST = """
-select l.id, l.action, m.name, l.community_id, l.post_id, l.actor_id, a.name, l.host, l.reason,
-  l.at
+select l.id, l.action, m.name as moderator_name, l.community_id, l.post_id, l.actor_id,
+  a.name as actor_name, l.host, l.reason, l.at
 from modlog l
 join actors m on m.id = l.moderator_id
 left join actors a on a.id = l.actor_id

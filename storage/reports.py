@@ -59,8 +59,9 @@ async def insert(
 
 
 LIST_OPEN = """
-select r.id, r.reason, r.created_at, t.name, t.host, p.id, p.thread_id, p.community_id, p.state,
-  p.title, p.html, p.author_id, a.name, a.host
+select r.id, r.reason, r.created_at, t.name as reporter_name, t.host as reporter_host,
+  p.id as post_id, p.thread_id, p.community_id, p.state as post_state, p.title as post_title,
+  p.html as post_html, p.author_id, a.name as author_name, a.host as author_host
 from reports r
 join moderated_posts($1::bigint) p on p.id = r.post_id
 join actors a on a.id = p.author_id

@@ -17,8 +17,8 @@ COLUMNS = """p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_i
   p.path, p.audience, p.state, p.title, p.source, p.html, p.content_note, p.sensitive, p.language,
   p.is_local, p.published_at, p.edited_at, p.version"""
 
-LINE_COLUMNS = """p.id, p.title, a.name, a.host, a.is_local, a.display_name, p.published_at,
-  p.active_at, p.reply_count, p.content_note, p.community_id"""
+LINE_COLUMNS = """p.id, p.title, a.name as author_name, a.host as author_host,
+  a.is_local as author_is_local, a.display_name as author_display, p.published_at, p.active_at, p.reply_count, p.content_note, p.community_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,8 @@ async def read_moderated_post(conn: Connection, viewer: Viewer, post_id: int) ->
 READ_THREAD = """
 select p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.parent_id, p.path,
   p.title, p.html, p.content_note, p.sensitive, p.language, p.is_local, p.published_at,
-  p.edited_at, p.version, a.name, a.host, a.is_local, a.display_name, a.url
+  p.edited_at, p.version, a.name as author_name, a.host as author_host,
+  a.is_local as author_is_local, a.display_name as author_display, a.url as author_url
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 where p.thread_id = $3 and p.kind <> 'boost' and ($4::bigint[] is null or p.path > $4)
@@ -206,7 +207,8 @@ async def list_threads(
 
 
 LIST_HOME = """
-select t.id, t.title, a.name, a.host, a.is_local, a.display_name, t.published_at, t.active_at,
+select t.id, t.title, a.name as author_name, a.host as author_host,
+  a.is_local as author_is_local, a.display_name as author_display, t.published_at, t.active_at,
   t.reply_count, t.content_note, t.community_id
 from memberships m
 cross join lateral (
