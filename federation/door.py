@@ -15,7 +15,7 @@ from federation.negotiation import ACTIVITY, prefers_page
 from federation.viewer import read_viewer
 from forum.errors import NotAllowed, NotFound
 from forum.site import Site
-from storage.audience import Viewer
+from storage.audience import UNKNOWN_SERVER, Viewer
 from storage.db import Connection
 from storage.ids import MAX_ID
 
@@ -58,12 +58,16 @@ class Shown:
 Handler = Callable[[Ask], Awaitable[Shown]]
 
 
-def route(fed: Federation, path: str, handler: Handler) -> Route:
-    """GET and HEAD of a document through the read rule."""
+def route(fed: Federation, path: str, handler: Handler, *, is_open: bool = False) -> Route:
+    """GET and HEAD of a document through the read rule.
+
+    An open one is the same for everybody and never looks at a signature: to check one, the other
+    server's key is fetched with a request of ours, for which that server reads our own key here.
+    """
 
     async def endpoint(request: Request) -> Response:
         try:
-            viewer = await read_viewer(fed, request)
+            viewer = UNKNOWN_SERVER if is_open else await read_viewer(fed, request)
             shown = await _ask(fed, request, viewer, handler)
         except NotFound:
             return not_found()

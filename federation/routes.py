@@ -8,9 +8,12 @@ from federation import actors, discovery, inbox, objects
 from federation.context import Federation
 from federation.door import Handler, route
 
-DOCUMENTS: dict[str, Handler] = {
+OPEN_DOCUMENTS: dict[str, Handler] = {
     "/ap/instance": actors.show_instance,
     "/ap/instance/outbox": actors.show_instance_outbox,
+}
+
+DOCUMENTS: dict[str, Handler] = {
     "/ap/actors/{id}": actors.show_actor,
     "/ap/actors/{id}/outbox": actors.show_outbox,
     "/ap/actors/{id}/followers": actors.show_followers,
@@ -27,4 +30,7 @@ DOCUMENTS: dict[str, Handler] = {
 def routes(fed: Federation) -> list[Route]:
     """GET of every document, discovery, and the inboxes."""
     documents = [route(fed, path, handler) for path, handler in DOCUMENTS.items()]
+    documents += [
+        route(fed, path, handler, is_open=True) for path, handler in OPEN_DOCUMENTS.items()
+    ]
     return [*documents, *discovery.routes(fed), *inbox.routes(fed)]
