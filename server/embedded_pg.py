@@ -91,6 +91,10 @@ class EmbeddedPostgres:
             self._lock.close()
             self._lock = None
 
+    def restart(self) -> None:
+        """After the server died by itself: start it again, under the lock that we still hold."""
+        self._start_locked()
+
     def __enter__(self) -> EmbeddedPostgres:
         self.start()
         return self

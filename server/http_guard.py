@@ -71,12 +71,15 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.is_refused or self.parser is None:
+        if self.is_refused:
             return
         if self.phase in {Phase.IDLE, Phase.READ}:
             self._enter(Phase.HEAD, self.head_seconds)
         self.raw_bytes += len(data)
         super().data_received(data)
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
         if self.is_refused:
             return
         if self.phase is Phase.HEAD and self.raw_bytes > MOST_HEADER_BYTES + MOST_URL_BYTES:

@@ -19,7 +19,7 @@ PLACES = 4  # innermost frames of our own that an exception names
 
 
 class OneLine(logging.Formatter):
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__(FORMAT, "%Y-%m-%dT%H:%M:%SZ")
@@ -34,7 +34,7 @@ class OneLine(logging.Formatter):
 
 def describe(error: BaseException) -> str:
     """The types of an exception and its causes, and where each passed through our code."""
-    parts = []
+    parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < PLACES:
         parts.append(f"{type(current).__qualname__} at {_places(current)}")
@@ -47,7 +47,7 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for floor in ("server", "web", "federation", "forum", "storage"):
+    for floor in ("dazzle", "server", "web", "federation", "forum", "storage"):
         logging.getLogger(floor).setLevel(level)
     # Any scanner of the internet can make uvicorn warn, as often as it likes.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -22,7 +22,7 @@ from server.errors import StartError
 
 PREFIX = "DAZZLE_"
 FILE = "dazzle.toml"
-SECRET_FILE = "secret_key"
+SECRET_FILE = "secret_key"  # noqa: S105 - the name of a file
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Secret = Annotated[str, msgspec.Meta(min_length=32)]

@@ -1,0 +1,98 @@
+"""`dazzle policy`: which other servers this one exchanges anything with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import click
+
+from forum import policy as rules
+from forum.site import Site
+from server.cli.session import with_database
+from server.settings import Settings
+from storage import actors, instances
+from storage.db import Connection
+from storage.sessions import Member
+from storage.site import read_site
+
+Decide = Callable[[Connection, Member, str, str, datetime], Awaitable[None]]
+
+PAGE = 500
+
+
+@click.group()
+def policy() -> None:
+    """Which other servers this one federates with."""
+
+
+@policy.command("mode")
+@click.argument("mode", type=click.Choice(rules.MODES))
+def mode_command(mode: str) -> None:
+    """Federate with nobody, with named (allowed) servers only, or with all but blocked ones."""
+
+    async def decide(conn: Connection, settings: Settings) -> None:
+        await rules.set_mode(conn, await _operator(conn, settings), mode, datetime.now(UTC))
+
+    with_database(decide)
+    click.echo(f"Federation: {mode}.")
+
+
+@policy.command("block")
+@click.argument("host")
+@click.option("--reason", default="")
+def block(host: str, reason: str) -> None:
+    """Exchange nothing with HOST from now on."""
+    _decide(rules.block_server, host, reason)
+    click.echo(f"Blocked {rules.check_host(host)}.")
+
+
+@policy.command("unblock")
+@click.argument("host")
+@click.option("--reason", default="")
+def unblock(host: str, reason: str) -> None:
+    """Neither block nor name HOST any longer."""
+    _decide(rules.unblock_server, host, reason)
+    click.echo(f"No longer blocked or named: {rules.check_host(host)}.")
+
+
+@policy.command("allow")
+@click.argument("host")
+@click.option("--reason", default="")
+def allow(host: str, reason: str) -> None:
+    """Name HOST as one to federate with, for the mode `named`."""
+    _decide(rules.allow_server, host, reason)
+    click.echo(f"Allowed {rules.check_host(host)}.")
+
+
+@policy.command("list")
+def list_command() -> None:
+    """The mode, and every server that is blocked or allowed."""
+
+    async def read(conn: Connection, settings: Settings) -> list[str]:
+        del settings
+        lines = [f"mode {(await read_site(conn)).federation_mode or 'not chosen'}"]
+        after = ""
+        while page := await instances.list_instances(conn, after=after, limit=PAGE):
+            lines += [f"{i.policy} {i.host}" for i in page if i.policy != "default"]
+            after = page[-1].host
+        return lines
+
+    for line in with_database(read):
+        click.echo(line)
+
+
+def _decide(use_case: Decide, host: str, reason: str) -> None:
+    async def decide(conn: Connection, settings: Settings) -> None:
+        operator = await _operator(conn, settings)
+        await use_case(conn, operator, host, reason, datetime.now(UTC))
+
+    with_database(decide)
+
+
+async def _operator(conn: Connection, settings: Settings) -> Member:
+    """Whoever may type commands on this machine: the log of decisions names the server itself."""
+    own = await actors.read_by_uri_unfiltered(conn, Site(settings.origin).instance_uri)
+    if own is None:
+        raise LookupError("the instance actor is made before any command runs")
+    return Member(own.id, own.name, own.display_name, role="admin", locale="en", state="open")

@@ -1,0 +1,114 @@
+"""The loops behind the pages: receive, publish, deliver, and tidy.
+
+Everything they do is claimed from a table and finished in a transaction, so a worker may be
+stopped, killed, or run many times over, and nothing is lost or done twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any
+
+from federation import deliver, publish, receive
+from server import metrics
+from server.app import open_parts
+from server.settings import Settings
+from storage import inbox, invitations, limits, posts, sessions
+from storage.db import Database
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 25.0  # a delivery that hangs is dropped after this: its lease ends by itself
+TIDY_EVERY = timedelta(minutes=10)
+INBOX_KEPT = timedelta(days=14)
+SUBMISSIONS_KEPT = timedelta(days=2)
+TIDY_BATCH = 1000  # rows in one transaction, so that nobody waits for it
+
+
+def run(settings: Settings, on_ready: Callable[[], None], *, shows_metrics: bool = True) -> None:
+    """Work until SIGTERM or SIGINT, in a process of its own."""
+    asyncio.run(_run_until_signal(settings, on_ready, shows_metrics=shows_metrics))
+
+
+async def run_worker(
+    settings: Settings,
+    stop: asyncio.Event,
+    on_ready: Callable[[], None] = lambda: None,
+    *,
+    shows_metrics: bool = False,
+) -> None:
+    """Work until `stop` is set, then finish what is begun."""
+    parts = await open_parts(settings)
+    address = settings.metrics_address if shows_metrics else None
+    figures = await metrics.serve(parts.services.database, address) if address else None
+    name = f"{socket.gethostname()}/{os.getpid()}"
+    database = parts.services.database
+    try:
+        loops = [
+            _forever("receive", lambda: receive.run(parts.federation, stop), stop),
+            _forever("publish", lambda: publish.run(parts.federation, stop), stop),
+            _forever("deliver", lambda: deliver.run(parts.federation, stop, name), stop),
+            _forever("tidy", lambda: _tidy_until(database, parts.services.clock.now, stop), stop),
+        ]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        on_ready()
+        await stop.wait()
+        database.doorbell.ring()  # wakes those that wait for work
+        _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        if figures is not None:
+            figures.close()
+        await parts.close()
+
+
+async def tidy(database: Database, now: datetime) -> None:
+    """Drop what has had its time (docs/privacy.md says how long each thing is kept)."""
+    async with database.quiet_write() as conn:
+        await sessions.tidy(conn, now)
+        await invitations.tidy(conn, now)
+        await limits.tidy(conn, now)
+        await posts.tidy_submissions(conn, now - SUBMISSIONS_KEPT)
+    dropped = TIDY_BATCH
+    while dropped == TIDY_BATCH:
+        async with database.quiet_write() as conn:
+            dropped = await inbox.drop_old(conn, now - INBOX_KEPT, TIDY_BATCH)
+
+
+async def _run_until_signal(
+    settings: Settings, on_ready: Callable[[], None], *, shows_metrics: bool
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run_worker(settings, stop, on_ready, shows_metrics=shows_metrics)
+
+
+async def _forever(
+    name: str, make: Callable[[], Coroutine[Any, Any, None]], stop: asyncio.Event
+) -> None:
+    """The one catch-all: a loop that raises is told of and starts again."""
+    while not stop.is_set():
+        try:
+            await make()
+        except Exception:
+            log.exception("the loop %s failed", name)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
+
+
+async def _tidy_until(database: Database, now: Callable[[], datetime], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await tidy(database, now())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), TIDY_EVERY.total_seconds())

@@ -1,0 +1,36 @@
+"""How much work waits: for an operator's figures, and nobody's content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.db import Connection, fetch_one
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    inbox: int
+    dead_inbox: int
+    events: int
+    dead_events: int
+    deliveries: int
+    oldest_event: float
+
+
+READ_LENGTHS = """
+select
+  (select count(*) from inbox where state = 'waiting'),
+  (select count(*) from inbox where state = 'dead'),
+  (select count(*) from events where state = 'waiting'),
+  (select count(*) from events where state = 'dead'),
+  (select count(*) from deliveries),
+  (select coalesce(extract(epoch from now() - min(at)), 0)::float8 from events
+    where state = 'waiting')
+"""
+
+
+async def read_lengths(conn: Connection) -> Lengths:
+    lengths = await fetch_one(conn, Lengths, READ_LENGTHS)
+    if lengths is None:
+        raise LookupError("a statement without a condition always answers")
+    return lengths
