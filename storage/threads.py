@@ -172,6 +172,20 @@ async def read_thread(
     )
 
 
+COUNT_UP_TO = """
+select count(*)
+from visible_posts($1::bigint, $2::text) p
+where p.thread_id = $3 and p.kind <> 'boost' and p.path <= $4::bigint[]
+"""
+
+
+async def count_up_to(conn: Connection, viewer: Viewer, thread_id: int, path: list[int]) -> int:
+    """How many posts of a thread the viewer passes before and with the one at `path`."""
+    return int(
+        await conn.fetchval(COUNT_UP_TO, viewer.actor_id, viewer.host, thread_id, path) or 0
+    )
+
+
 LIST_THREADS = f"""
 select {LINE_COLUMNS}
 from visible_posts($1::bigint, $2::text) p
