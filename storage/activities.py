@@ -50,7 +50,7 @@ where post_id = $1 and type in ('Create', 'Announce', 'Announce Create') and oct
 """
 
 LIST_OUTBOX = """
-select p.id, a.body
+select p.id as post_id, a.body
 from visible_posts($1::bigint, $2::text) p
 join activities a on a.post_id = p.id and a.actor_id = $3 and a.type = 'Announce Create'
 where p.community_id = $3 and p.kind = 'thread' and octet_length(a.body) > 0

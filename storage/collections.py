@@ -8,7 +8,7 @@ from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
 
 READ_CONVERSATION = """
-select p.thread_id, c.id, c.uri, p.audience = 'public' as is_public
+select p.thread_id, c.id as community_id, c.uri as community_uri, p.audience = 'public' as is_public
 from visible_posts($1::bigint, $2::text) p
 join actors c on c.id = p.community_id and c.is_local
 where p.thread_id = $3 and p.kind <> 'boost'
