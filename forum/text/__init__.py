@@ -1,5 +1,27 @@
-"""Text that people write: from markdown, or from other servers, to safe HTML."""
+"""Text: markdown and the HTML of other servers, made safe once, when it is written.
 
-from forum.text.types import Draft, Rendered
+Knows no post and no database. Markdown is rendered in a child process (`renderer`), because a
+hostile text can cost seconds.
+"""
 
-__all__ = ["Draft", "Rendered"]
+from forum.text.characters import clean_characters, language_tag, one_line
+from forum.text.clean import clean_remote, plain_text
+from forum.text.compose import compose, compose_text
+from forum.text.renderer import ChildRenderer
+from forum.text.types import NOTE_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Draft, Rendered
+
+__all__ = [
+    "NOTE_LIMIT",
+    "TEXT_LIMIT",
+    "TITLE_LIMIT",
+    "ChildRenderer",
+    "Draft",
+    "Rendered",
+    "clean_characters",
+    "clean_remote",
+    "compose",
+    "compose_text",
+    "language_tag",
+    "one_line",
+    "plain_text",
+]

@@ -1,13 +1,17 @@
-"""What the room for text hands out: text as it was written, and as it is shown."""
+"""Text that has been checked, and how long each kind may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+TITLE_LIMIT = 200
+TEXT_LIMIT = 10_000
+NOTE_LIMIT = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Markdown and the safe HTML made of it."""
+    """Markdown as it was written, and the safe HTML that was made of it, once."""
 
     source: str
     html: str
@@ -15,7 +19,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A post before it is kept. `html` is safe already; a reply has no title."""
+    """A thread or a reply before it is stored. `html` is safe; a reply has no title."""
 
     title: str
     source: str
