@@ -81,11 +81,16 @@ async def _publish(fed: Federation, publish: Callable[[Press, EventRow], Awaitab
 
 async def _free(conn: Connection, events: list[EventRow]) -> list[EventRow]:
     """Without those whose post somebody is changing now: they are for the next look."""
-    concerned = {event.payload["post_id"] for event in events if "post_id" in event.payload}
+    concerned = {post_id for event in events if (post_id := _post_of(event)) is not None}
     if not concerned:
         return events
-    held = await activities.hold_posts(conn, sorted(concerned))
-    return [event for event in events if event.payload.get("post_id") in {None, *held}]
+    held = await activities.hold_posts(conn, list(concerned))
+    return [event for event in events if _post_of(event) in {None, *held}]
+
+
+def _post_of(event: EventRow) -> int | None:
+    post_id = event.payload.get("post_id") if isinstance(event.payload, dict) else None
+    return post_id if isinstance(post_id, int) else None
 
 
 async def _publish_one(press: Press, event: EventRow) -> bool:
