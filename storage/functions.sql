@@ -6,6 +6,15 @@
 -- All functions are `language sql stable`, neither strict nor security definer, and set nothing:
 -- only then does the planner inline them into the query that calls them.
 
+-- Has the administrator refused that server, or the one it is a part of?
+create or replace function refuses(asking_host text) returns boolean
+language sql stable as $$
+  select (asking_host <> '') is true and exists (
+    select 1 from instances i
+    where i.policy = 'refused'
+      and (i.host = asking_host or right(asking_host, length(i.host) + 1) = '.' || i.host))
+$$;
+
 -- May what is written in this community be handed to that server at all?
 create or replace function travels_to(community bigint, to_host text) returns boolean
 language sql stable as $$
@@ -35,6 +44,7 @@ returns boolean language sql stable as $$
   select exists (
     select 1 from communities c
     where c.actor_id = community
+      and not refuses(viewer_host)
       and (viewer_host is null or travels_to(c.actor_id, viewer_host))
       and (c.readers = 'anyone'
         or exists (
@@ -67,8 +77,7 @@ returns setof posts language sql stable as $$
       select 1 from blocks b
       where (b.blocker_id = p.author_id and b.blocked_id = viewer_actor)
          or (b.blocker_id = viewer_actor and b.blocked_id = p.author_id))
-    and not exists (
-      select 1 from instances i where i.host = viewer_host and i.policy = 'refused')
+    and not refuses(viewer_host)
 $$;
 
 -- Communities that this viewer may know of: their name card, not their content.
@@ -89,8 +98,7 @@ returns setof communities language sql stable as $$
     and exists (
       select 1 from actors a left join instances i on i.host = a.host
       where a.id = c.actor_id and a.state = 'live' and (a.is_local or i.policy is distinct from 'refused'))
-    and not exists (
-      select 1 from instances i where i.host = viewer_host and i.policy = 'refused')
+    and not refuses(viewer_host)
 $$;
 
 -- Posts that a moderator acts on: everything but what is erased, in communities they moderate,

@@ -225,6 +225,7 @@ select t.id, t.title, a.name as author_name, a.host as author_host,
   a.is_local as author_is_local, a.display_name as author_display, t.published_at, t.active_at,
   t.reply_count, t.content_note, t.community_id
 from memberships m
+join visible_communities($1::bigint, $2::text) c on c.actor_id = m.community_id
 cross join lateral (
   select p.id, p.title, p.author_id, p.published_at, p.active_at, p.reply_count, p.content_note,
     p.community_id

@@ -222,6 +222,7 @@ create table instances (
   first_seen_at timestamptz not null default now(),
   last_alive_at timestamptz
 );
+create index instances_refused on instances (host) where policy = 'refused';
 
 -- One row of facts about this server; `epoch` changes whenever a cached page might.
 create table site (
@@ -264,10 +265,12 @@ create table inbox (
   reason text not null default '',
   tries integer not null default 0,
   due_at timestamptz not null default now(),
+  claimed_until timestamptz,
   post_id bigint references posts,
   received_at timestamptz not null default now()
 );
 create index inbox_due on inbox (due_at, id) where state = 'waiting';
+create index inbox_claimed on inbox (claimed_until, host) where claimed_until is not null;
 create index inbox_received on inbox (received_at);
 create index inbox_uri on inbox (uri);
 create index inbox_post on inbox (post_id) where post_id is not null;
