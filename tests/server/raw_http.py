@@ -1,0 +1,57 @@
+"""A server on loopback that runs our guards around any ASGI application, and raw sockets to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from server.http_guard import GuardedProtocol
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: ASGIApp, protocol: type[GuardedProtocol] = GuardedProtocol
+) -> AsyncIterator[int]:
+    """The port of a server that is stopped when the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, http=protocol, ws="none", lifespan="off", log_config=None, server_header=False,
+        access_log=False, proxy_headers=False, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext
+    task = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def exchange(port: int, request: bytes, *, wait: float = 2.0) -> bytes:
+    """Send bytes as they are; everything that comes back until the server closes or is silent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = b""
+    try:
+        with contextlib.suppress(ConnectionError):
+            writer.write(request)
+            await writer.drain()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while chunk := await asyncio.wait_for(reader.read(65536), wait):
+                answer += chunk
+    finally:
+        writer.close()
+    return answer
+
+
+def statuses(answer: bytes) -> list[int]:
+    """The status of each response in what came back."""
+    lines = [part for part in answer.split(b"HTTP/1.1 ")[1:]]
+    return [int(line[:3]) for line in lines]

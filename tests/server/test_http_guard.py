@@ -1,0 +1,227 @@
+"""HTP-01 to HTP-04 and RES-02: over raw sockets, because a client library would not send these."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, Router
+
+from server.http_guard import GuardedProtocol
+from tests.server.raw_http import exchange, serving, statuses
+
+HOST = b"Host: forum.example\r\n"
+
+
+async def show(request: Request) -> PlainTextResponse:
+    body = await request.body()
+    names = sorted(name.decode() for name, _ in request.scope["headers"])
+    return PlainTextResponse(f"{request.url.path} {len(body)} {','.join(names)}")
+
+
+APP = Router([Route("/{path:path}", show, methods=["GET", "POST"])])
+
+
+class Hurried(GuardedProtocol):
+    head_seconds = 0.5
+    body_seconds = 1.0
+
+
+@pytest.fixture
+async def port():
+    async with serving(APP) as number:
+        yield number
+
+
+@pytest.fixture
+async def hurried_port():
+    async with serving(APP, Hurried) as number:
+        yield number
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+
+REFUSED = {
+    "both length and chunks": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n" + CHUNKED + b"\r\n0\r\n\r\n", 400),
+    "two lengths": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\nContent-Length: 5\r\n\r\n", 400),
+    "two equal lengths": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
+    "a negative length": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n", 400),
+    "an unknown coding": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+    "two codings": (
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + CHUNKED + b"\r\n0\r\n\r\n", 400),
+    "chunked, then identity": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        400),
+    "chunks in HTTP/1.0": (
+        b"POST / HTTP/1.0\r\n" + HOST + CHUNKED + b"\r\n0\r\n\r\n", 400),
+    "a space before the colon": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
+    "bare line feeds": (b"GET / HTTP/1.1\nHost: forum.example\n\n", 400),
+    "a bare line feed in the head": (b"GET / HTTP/1.1\r\nX: 1\n" + HOST + b"\r\n", 400),
+    "a bare carriage return": (b"GET / HTTP/1.1\r\nX: a\rb\r\n" + HOST + b"\r\n", 400),
+    "a folded line": (b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n", 400),
+    "a NUL in a header": (b"GET / HTTP/1.1\r\n" + HOST + b"X: a\x00b\r\n\r\n", 400),
+    "bare line feeds between chunks": (
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n1\nx\n0\n\n", 400),
+    "a chunk extension of 1 MB": (
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n1;" + b"e" * 1_000_000 + b"\r\nx\r\n"
+        b"0\r\n\r\n", 400),
+    "endless trailers": (
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n0\r\n" + b"T: x\r\n" * 20_000, 431),
+    "two Hosts": (b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n", 400),
+    "no Host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "no Host in HTTP/1.0": (b"GET / HTTP/1.0\r\n\r\n", 400),
+    "HTTP/0.9": (b"GET / HTTP/0.9\r\n" + HOST + b"\r\n", 505),
+    "HTTP/2 without being asked": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "not HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    "a target of another host": (b"GET http://evil.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 421),
+    "a target with a user": (b"GET http://u@forum.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a target without a path": (b"GET http://forum.example HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a tunnel": (b"CONNECT evil.example:80 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "an asterisk": (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "101 headers": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"".join(b"X%d: 1\r\n" % n for n in range(100)) + b"\r\n",
+        431),
+    "a header of 17 kB": (b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 17_000 + b"\r\n\r\n", 431),
+    "headers of 17 kB": (
+        b"GET / HTTP/1.1\r\n" + HOST + (b"X: " + b"a" * 995 + b"\r\n") * 17 + b"\r\n", 431),
+    "a header that never ends": (b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 500_000, 431),
+    "a URL of 9 kB": (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+    "a URL that never ends": (b"GET /" + b"a" * 500_000, 414),
+    "a NUL in the path": (b"GET /a\x00b HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+}  # fmt: skip
+
+ACCEPTED = {
+    "a plain request": b"GET / HTTP/1.1\r\n" + HOST + b"\r\n",
+    "HTTP/1.0 with a Host": b"GET / HTTP/1.0\r\n" + HOST + b"\r\n",
+    "a length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\nabc",
+    "chunks": b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n3\r\nabc\r\n0\r\n\r\n",
+    "a small chunk extension": b"POST / HTTP/1.1\r\n"
+    + HOST + CHUNKED + b"\r\n3;a=b\r\nabc\r\n0\r\n\r\n",
+    "many tiny chunks": b"POST / HTTP/1.1\r\n"
+    + HOST + CHUNKED + b"\r\n" + b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n",
+    "100 headers": b"GET / HTTP/1.1\r\n"
+    + HOST + b"".join(b"X%d: 1\r\n" % n for n in range(99)) + b"\r\n",
+    "headers of 15 kB": b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 15_000 + b"\r\n\r\n",
+    "a URL of 8 kB": b"GET /" + b"a" * 8_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    "our own host in the target": b"GET http://forum.example/ HTTP/1.1\r\n" + HOST + b"\r\n",
+    "an upgrade that we do not offer": b"GET / HTTP/1.1\r\n"
+    + HOST + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_a_bad_request_gets_one_refusal_and_the_end_of_the_connection(port, what):
+    request, status = REFUSED[what]
+    answer = await exchange(port, request + SMUGGLED)
+    assert statuses(answer) == [status]
+    assert b"connection: close" in answer
+    assert b"content-security-policy" in answer
+
+
+@pytest.mark.parametrize("what", ACCEPTED)
+async def test_its_good_twin_is_served(port, what):
+    assert statuses(await exchange(port, ACCEPTED[what], wait=0.3)) == [200]
+
+
+async def test_several_requests_share_a_connection(port):
+    twice = ACCEPTED["a length"] + ACCEPTED["chunks"] + ACCEPTED["a plain request"]
+    answer = await exchange(port, twice, wait=0.3)
+    assert statuses(answer) == [200, 200, 200]
+    assert answer.count(b"/ 3 ") == 2
+
+
+async def test_what_follows_an_upgrade_is_not_a_request(port):
+    answer = await exchange(port, ACCEPTED["an upgrade that we do not offer"] + SMUGGLED)
+    assert statuses(answer) == [200]
+    assert b"smuggled" not in answer
+
+
+async def test_a_trailer_adds_no_header(port):
+    request = b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n3\r\nabc\r\n0\r\nX-Evil: 1\r\n\r\n"
+    answer = await exchange(port, request, wait=0.3)
+    assert statuses(answer) == [200]
+    assert b"x-evil" not in answer
+
+
+async def test_a_slow_head_is_cut(hurried_port):
+    began = time.monotonic()
+    assert statuses(await exchange(hurried_port, b"GET / HTTP/1.1\r\nHos", wait=5)) == [408]
+    assert time.monotonic() - began < 2
+
+
+async def test_a_head_that_drips_is_cut(hurried_port):
+    assert await _drip(hurried_port, b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 50, 0.05) < 2
+
+
+async def test_empty_lines_between_requests_do_not_keep_a_connection(hurried_port):
+    first = ACCEPTED["a plain request"]
+    assert await _drip(hurried_port, b"\r\n" * 200, 0.05, before=first) < 2
+
+
+async def test_a_slow_body_is_cut(hurried_port):
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\n"
+    assert await _drip(hurried_port, b"x" * 99, 0.05, before=head) < 3
+    assert statuses(await exchange(hurried_port, head + b"abc", wait=5)) == [408]
+
+
+async def test_a_body_that_is_slow_but_in_time_is_served(hurried_port):
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", hurried_port)
+    for part in (head, b"a", b"b", b"c"):
+        writer.write(part)
+        await asyncio.sleep(0.2)
+    assert (await reader.read(20)).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_others_are_served_while_500_are_slow(hurried_port):
+    async def dawdle():
+        with contextlib.suppress(OSError):
+            await _drip(hurried_port, b"GET / HTTP/1.1\r\nX: " + b"a" * 50, 0.2)
+
+    slow = [asyncio.create_task(dawdle()) for _ in range(500)]
+    await asyncio.sleep(0.3)
+    times = []
+    for _ in range(40):
+        began = time.monotonic()
+        answer = await exchange(hurried_port, b"GET / HTTP/1.0\r\n" + HOST + b"\r\n")
+        assert statuses(answer) == [200]
+        times.append(time.monotonic() - began)
+    assert sorted(times)[37] < 0.5
+    for task in slow:
+        task.cancel()
+
+
+async def _drip(port: int, data: bytes, pause: float, before: bytes = b"") -> float:
+    """Send byte by byte; how long the server bore it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    closed = asyncio.create_task(_read_to_end(reader))
+    began = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        writer.write(before)
+        for byte in data:
+            if closed.done():
+                break
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(pause)
+    await asyncio.wait_for(closed, 5)
+    writer.close()
+    return time.monotonic() - began
+
+
+async def _read_to_end(reader: asyncio.StreamReader) -> None:
+    with contextlib.suppress(ConnectionError):
+        while await reader.read(65536):
+            pass
