@@ -74,16 +74,23 @@ async def keep(conn: Connection, received: Sequence[Received]) -> None:
     )
 
 
+# What one server sent is worked on by one worker at a time, so that its Follow and Undo, its
+# Create and Delete are taken in the order in which they came.
+LOCK_CLAIMING = "select pg_advisory_xact_lock(hashtext('inbox'))"
+
 CLAIM = """
-with due as (
+with busy as (
+  select distinct host from inbox where claimed_until > now()
+), due as (
   select id from inbox
   where state = 'waiting' and due_at <= now()
+    and (claimed_until is null or claimed_until <= now())
+    and host not in (select host from busy)
   order by due_at, id
   limit $1
-  for update skip locked
 )
 update inbox i
-set due_at = now() + $2::interval, tries = i.tries + 1
+set claimed_until = now() + $2::interval, tries = i.tries + 1
 from due
 where i.id = due.id
 returning i.id, i.uri, i.type, i.actor_uri, i.host, i.body, i.tries
@@ -91,22 +98,36 @@ returning i.id, i.uri, i.type, i.actor_uri, i.host, i.body, i.tries
 
 
 async def claim(conn: Connection, limit: int, lease: timedelta) -> list[InboxRow]:
-    """Take the oldest due activities; whoever takes them and dies gives them back after `lease`."""
+    """Take the oldest due activities, in a transaction; unsettled ones come back after `lease`."""
+    await conn.execute(LOCK_CLAIMING)
     rows = await fetch_all(conn, InboxRow, CLAIM, limit, lease)
     return sorted(rows, key=lambda row: row.id)
 
 
+RELEASE = "update inbox set claimed_until = null, tries = tries - 1 where id = any($1::bigint[])"
+
+
+async def release(conn: Connection, inbox_ids: list[int]) -> None:
+    """Give back what was claimed and not begun."""
+    await conn.execute(RELEASE, inbox_ids)
+
+
 FINISH = """
-update inbox set state = 'done', post_id = $2, reason = '' where id = $1
+update inbox i
+set state = 'done', post_id = done.post_id, reason = '', claimed_until = null
+from unnest($1::bigint[], $2::bigint[]) as done (id, post_id)
+where i.id = done.id
 """
 
 
-async def finish(conn: Connection, inbox_id: int, post_id: int | None = None) -> None:
-    """Processed. `post_id` is what it brought: its body goes when the post is erased."""
-    await conn.execute(FINISH, inbox_id, post_id)
+async def finish(conn: Connection, finished: Sequence[tuple[int, int | None]]) -> None:
+    """Processed. Beside each id, the post that it brought: its body goes when that is erased."""
+    await conn.execute(FINISH, [row[0] for row in finished], [row[1] for row in finished])
 
 
-REFUSE = "update inbox set state = 'refused', reason = $2, body = '' where id = $1"
+REFUSE = """
+update inbox set state = 'refused', reason = $2, body = '', claimed_until = null where id = $1
+"""
 
 
 async def refuse(conn: Connection, inbox_id: int, reason: str) -> None:
@@ -118,7 +139,7 @@ RETRY = """
 update inbox
 set reason = $2,
   state = case when tries >= $4::integer then 'dead' else 'waiting' end,
-  due_at = now() + $3::interval
+  due_at = now() + $3::interval, claimed_until = null
 where id = $1 and state = 'waiting'
 """
 

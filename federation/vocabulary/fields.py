@@ -35,11 +35,13 @@ def types_of(fields: Fields) -> list[str]:
 
 def uri(value: object) -> str:
     """A usable http or https identifier. Raises Malformed."""
-    if not isinstance(value, str) or len(value.encode("utf-8", "replace")) > MAX_URI_BYTES:
+    if not isinstance(value, str):
         raise Malformed("uri")
     try:
+        if len(value.encode()) > MAX_URI_BYTES:
+            raise Malformed("uri")
         parse_url(value)
-    except Refused:
+    except (Refused, UnicodeEncodeError):
         raise Malformed("uri") from None
     return value
 

@@ -1,0 +1,65 @@
+"""What every door and worker of federation needs, made once by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from federation.address import Lookup, look_up
+from federation.client import Client
+from federation.fetch import Fetcher
+from federation.finding import Finder
+from federation.hosts import Hosts
+from federation.keeper import Keeper
+from federation.keys import KeyCache
+from forum.ports import Clock, Renderer
+from forum.site import Site
+from storage.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """`resolver` is the Resolver that forum and web are given."""
+
+    database: Database
+    site: Site
+    clock: Clock
+    renderer: Renderer
+    client: Client
+    hosts: Hosts
+    keys: KeyCache
+    fetcher: Fetcher
+    resolver: Finder
+    keeper: Keeper
+
+    async def close(self) -> None:
+        await self.keeper.close()
+        await self.client.close()
+
+
+def open_federation(
+    database: Database,
+    site: Site,
+    clock: Clock,
+    renderer: Renderer,
+    *,
+    allow_loopback: bool = False,
+    ca_bundle: Path | None = None,
+    lookup: Lookup = look_up,
+) -> Federation:
+    """Connects nothing yet. `lookup` resolves names; tests pass their own."""
+    client = Client(site, clock, allow_loopback=allow_loopback, ca_bundle=ca_bundle, lookup=lookup)
+    hosts = Hosts(database, clock)
+    fetcher = Fetcher(database, site, clock, client, hosts)
+    return Federation(
+        database=database,
+        site=site,
+        clock=clock,
+        renderer=renderer,
+        client=client,
+        hosts=hosts,
+        keys=KeyCache(database, fetcher.key),
+        fetcher=fetcher,
+        resolver=Finder(fetcher, allow_loopback=allow_loopback),
+        keeper=Keeper(database, clock),
+    )

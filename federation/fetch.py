@@ -1,0 +1,242 @@
+"""Documents of other servers: fetched, checked to be what they claim, actors stored.
+
+A document speaks only for the URL that it came from. What it says of anybody on another origin
+is not believed, it is asked there. Never called with a transaction open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+from federation.address import canonical_host, is_same_origin, parse_url
+from federation.client import Client, Response
+from federation.errors import BadSignature, Gone, Malformed, Refused, Unreachable
+from federation.hosts import Hosts
+from federation.keys import load_public_key
+from federation.vocabulary.activities import parse_activity
+from federation.vocabulary.documents import ACTOR_KINDS, POST_TYPES, parse_actor, parse_post
+from federation.vocabulary.fields import id_of, reference, types_of
+from federation.vocabulary.strict import decode_json
+from federation.vocabulary.types import ActorDocument, Create, Post
+from forum.communities import store_remote_community
+from forum.ports import Clock
+from forum.site import Site
+from forum.text import clean_remote
+from storage import actors, keys
+from storage.actors import Actor
+from storage.db import Connection, Database
+from storage.ids import new_id
+from storage.keys import Key, SigningKey
+
+MAX_FETCHES = 20
+PROFILE = "https://www.w3.org/ns/activitystreams"
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many more documents one activity may make us ask for."""
+
+    left: int = MAX_FETCHES
+
+    def spend(self) -> None:
+        if self.left <= 0:
+            raise Malformed("too_many_fetches")
+        self.left -= 1
+
+
+class Fetcher:
+    """Asks other servers, in the name of this server's own actor.
+
+    Raises FederationError; NotAllowed for a server with which nothing is exchanged.
+    """
+
+    def __init__(
+        self, database: Database, site: Site, clock: Clock, client: Client, hosts: Hosts
+    ) -> None:
+        self.database = database
+        self.site = site
+        self.clock = clock
+        self.client = client
+        self.hosts = hosts
+        self._own_key: SigningKey | None = None
+
+    async def document(self, uri: str, budget: Budget) -> dict[str, Any]:
+        """The ActivityPub document whose id is where it was found.
+
+        One that says to be elsewhere is asked for there, once: GoToSocial's key documents are the
+        actor under another URL.
+        """
+        fields, url = await self._read(uri, budget)
+        if parse_url(id_of(fields)).url != url:
+            fields, url = await self._read(id_of(fields), budget)
+            if parse_url(id_of(fields)).url != url:
+                raise Malformed("id_mismatch")
+        return fields
+
+    async def json(self, url: str, accept: str, budget: Budget) -> dict[str, Any]:
+        """Any JSON object, for WebFinger and NodeInfo."""
+        response = await self._ask(url, accept, budget)
+        return decode_json(response.body)
+
+    async def actor(self, uri: str, budget: Budget) -> Actor:
+        """An actor as its server describes it now, stored."""
+        return await self._store(parse_actor(await self.document(uri, budget)))
+
+    async def find_actor(self, uri: str, budget: Budget) -> Actor:
+        """An actor, stored already or fetched now."""
+        async with self.database.read() as conn:
+            stored = await actors.read_by_uri_unfiltered(conn, uri)
+        if stored is not None:
+            return stored
+        fetched = await self.actor(uri, budget)
+        if fetched.uri != uri:
+            raise Malformed("id_mismatch")
+        return fetched
+
+    async def post(self, uri: str, budget: Budget) -> Post:
+        """A post from its own server. Raises Gone for a Tombstone."""
+        fields = await self.document(uri, budget)
+        types = types_of(fields)
+        if "Tombstone" in types:
+            raise Gone
+        if any(t in POST_TYPES for t in types):
+            return require_own_author(parse_post(fields))
+        activity = parse_activity(fields)
+        if not isinstance(activity, Create) or isinstance(activity.object, str):
+            raise Malformed("not_a_post")
+        if not is_same_origin(activity.object.id, activity.id):
+            raise Malformed("other_origin")
+        return require_own_author(activity.object)
+
+    async def key(self, key_uri: str) -> Key:
+        """A key from its server: its owner lives there and lists it. Stored with the owner."""
+        budget = Budget(4)
+        fields = await self.document(key_uri, budget)
+        if not any(t in ACTOR_KINDS for t in types_of(fields)):
+            owner = reference(fields.get("owner", fields.get("controller")))
+            if not is_same_origin(owner, key_uri):
+                raise BadSignature("key_owner")
+            fields = await self.document(owner, budget)
+        document = parse_actor(fields)
+        if not is_same_origin(document.id, key_uri):
+            raise BadSignature("key_owner")
+        listed = [k for k in document.keys if k.id == key_uri and k.owner == document.id]
+        if len(listed) != 1:
+            raise BadSignature("key_not_listed")
+        load_public_key(listed[0].pem)
+        actor = await self._store(document)
+        return Key(key_uri, actor.id, listed[0].pem, actor.uri, actor.host, actor.kind, actor.state)
+
+    async def _read(self, uri: str, budget: Budget) -> tuple[dict[str, Any], str]:
+        response = await self._ask(uri, None, budget)
+        if not is_activity_json(response.headers.get("content-type", "")):
+            raise Malformed("content_type")
+        return decode_json(response.body), response.url
+
+    async def _ask(self, url: str, accept: str | None, budget: Budget) -> Response:
+        budget.spend()
+        host = canonical_host(url)
+        if host == self.site.host:
+            raise Refused("own_host")
+        await self.hosts.require(host)
+        signed_by = await self._signing_key()
+        if accept is None:
+            response = await self.client.get(url, signed_by=signed_by)
+        else:
+            response = await self.client.get(url, accept=accept, signed_by=signed_by)
+        if canonical_host(response.url) != host:
+            await self.hosts.require(canonical_host(response.url))
+        _require_success(response.status)
+        return response
+
+    async def _signing_key(self) -> SigningKey | None:
+        if self._own_key is None:
+            async with self.database.read() as conn:
+                self._own_key = await keys.read_instance_key(conn)
+        return self._own_key
+
+    async def _store(self, document: ActorDocument) -> Actor:
+        _require_own_places(document)
+        now = self.clock.now()
+        actor = Actor(
+            id=new_id(now),
+            uri=document.id,
+            kind=document.kind,
+            type=document.type,
+            host=canonical_host(document.id),
+            is_local=False,
+            name=document.name,
+            display_name=document.display_name,
+            summary_html="",
+            url=document.url,
+            inbox=document.inbox,
+            shared_inbox=document.shared_inbox,
+            followers=document.followers,
+            state="live",
+        )
+        async with self.database.quiet_write() as conn:
+            stored = await actors.upsert_remote(conn, actor, now)
+            await _store_keys(conn, stored, document)
+            if stored.kind == "community":
+                await store_remote_community(
+                    conn,
+                    stored,
+                    readers=document.readers,
+                    listed=document.listed,
+                    joining=document.joining,
+                    description_html=clean_remote(document.summary_html),
+                    condition=document.condition,
+                    now=now,
+                )
+        return stored
+
+
+def is_activity_json(content_type: str) -> bool:
+    """Whether a Content-Type is one of ActivityPub's two, in any spelling (GHSA-jhrq-qvrm-qr36)."""
+    message = Message()
+    message["content-type"] = content_type
+    if message.get_content_type() == "application/activity+json":
+        return True
+    profile = message.get_param("profile")
+    return (
+        message.get_content_type() == "application/ld+json"
+        and isinstance(profile, str)
+        and PROFILE in profile.split()
+    )
+
+
+def require_own_author(post: Post) -> Post:
+    """Raises Malformed unless the author lives where the post does."""
+    if not is_same_origin(post.author, post.id):
+        raise Malformed("author_elsewhere")
+    return post
+
+
+def _require_success(status: int) -> None:
+    if status in (404, 410):
+        raise Gone(is_final=status == 410)
+    if status in (401, 403, 408, 425, 429) or status >= 500:
+        raise Unreachable(f"status_{status}")
+    if status != 200:
+        raise Malformed(f"status_{status}")
+
+
+def _require_own_places(document: ActorDocument) -> None:
+    """Raises Malformed if the actor has us deliver, or look, on another origin."""
+    places = (document.inbox, document.shared_inbox, document.followers)
+    if not all(is_same_origin(place, document.id) for place in places if place is not None):
+        raise Malformed("other_origin")
+
+
+async def _store_keys(conn: Connection, actor: Actor, document: ActorDocument) -> None:
+    """Keep the keys that the actor lists and owns, and forget those it lists no more."""
+    owned = [
+        key
+        for key in document.keys
+        if key.owner == document.id and is_same_origin(key.id, document.id)
+    ]
+    for key in owned:
+        await keys.save_key(conn, key.id, actor.id, key.pem)
+    await keys.keep_only(conn, actor.id, [key.id for key in owned])

@@ -1,0 +1,51 @@
+"""What this server thinks of another one, remembered for moments: it is asked for each request."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from forum.errors import NotAllowed
+from forum.policy import may_federate
+from forum.ports import Clock
+from storage.db import Database
+from storage.instances import note_alive, read_standing
+
+STANDING_SECONDS = 2.0  # a new block is felt after this; workers look again before they act
+ALIVE_SECONDS = 3600.0
+MAX_HOSTS = 20_000
+
+
+class Hosts:
+    """Policy and signs of life by host."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._standing: dict[str, tuple[float, bool]] = {}
+        self._alive: dict[str, float] = {}
+
+    async def require(self, host: str) -> None:
+        """Raises NotAllowed for a server with which nothing is exchanged."""
+        known = self._standing.get(host)
+        if known is None or known[0] < monotonic():
+            async with self._database.read() as conn:
+                standing = await read_standing(conn, host)
+            known = (monotonic() + STANDING_SECONDS, may_federate(standing))
+            _trim(self._standing)
+            self._standing[host] = known
+        if not known[1]:
+            raise NotAllowed("host_refused")
+
+    async def note_alive(self, host: str) -> None:
+        """It spoke to us: deliveries to it may start again."""
+        if self._alive.get(host, 0.0) > monotonic():
+            return
+        _trim(self._alive)
+        self._alive[host] = monotonic() + ALIVE_SECONDS
+        async with self._database.read() as conn:
+            await note_alive(conn, host, self._clock.now())
+
+
+def _trim(entries: dict[str, object] | dict[str, float] | dict[str, tuple[float, bool]]) -> None:
+    if len(entries) >= MAX_HOSTS:
+        entries.clear()

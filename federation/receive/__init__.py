@@ -1,0 +1,199 @@
+"""Works through what was received: look up and fetch what is missing, then one use case each.
+
+A new kind of activity is a file with its handler and a line in HANDLERS. A refusal is final and
+keeps its reason; trouble is tried again with a growing wait, and set aside after five times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+from federation.context import Federation
+from federation.errors import FederationError, Gone, Unreachable
+from federation.receive.announce import receive_announce
+from federation.receive.answers import receive_accept, receive_reject
+from federation.receive.create import receive_create
+from federation.receive.delete import receive_delete
+from federation.receive.follow import receive_follow
+from federation.receive.job import Change, Job, Later
+from federation.receive.undo import receive_undo
+from federation.vocabulary.activities import parse_activity
+from federation.vocabulary.strict import decode_json
+from federation.vocabulary.types import (
+    Accept,
+    Activity,
+    Announce,
+    Create,
+    Delete,
+    Follow,
+    Post,
+    Reject,
+    Undo,
+)
+from forum.errors import ForumError, NotAllowed
+from storage import actors, inbox
+from storage.inbox import InboxRow
+
+log = logging.getLogger("dazzle.receive")
+
+Handler = Callable[[Job, Any], Awaitable[Change]]
+
+HANDLERS: dict[type[Activity], Handler] = {
+    Accept: receive_accept,
+    Announce: receive_announce,
+    Create: receive_create,
+    Delete: receive_delete,
+    Follow: receive_follow,
+    Reject: receive_reject,
+    Undo: receive_undo,
+}
+
+BATCH = 50
+LEASE = timedelta(seconds=90)
+BATCH_SECONDS = 30.0  # nothing more is begun after this, so that the lease holds
+ONE_SECONDS = 50.0
+POLL_SECONDS = 1.0
+WAITS = (2, 15, 120, 900, 3600)
+KEPT_FOR = timedelta(days=14)
+TIDY_SECONDS = 600.0
+TIDY_ROWS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    row: InboxRow
+    change: Change
+
+
+async def run(fed: Federation, stop: asyncio.Event) -> None:
+    """Receive until `stop` is set."""
+    bell = fed.database.doorbell.listener()
+    tidy_at = monotonic()
+    try:
+        while not stop.is_set():
+            try:
+                idle = await step(fed) == 0
+                if tidy_at <= monotonic():
+                    tidy_at = monotonic() + TIDY_SECONDS
+                    await tidy(fed)
+            except Exception:
+                log.exception("receiving failed")
+                idle = True
+            if idle:
+                await bell.wait(POLL_SECONDS)
+    finally:
+        await bell.close()
+
+
+async def step(fed: Federation) -> int:
+    """Work on what is due; the number of activities that were taken up."""
+    async with fed.database.quiet_write() as conn:
+        rows = await inbox.claim(conn, BATCH, LEASE)
+    if not rows:
+        return 0
+    coming: set[str] = set()
+    by_host: dict[str, list[InboxRow]] = {}
+    for row in rows:
+        by_host.setdefault(row.host, []).append(row)
+    found = await asyncio.gather(
+        *(_prepare_in_order(fed, queue, coming) for queue in by_host.values())
+    )
+    ready = sorted((one for group in found for one in group), key=lambda one: one.row.id)
+    await _apply(fed, ready)
+    return len(rows)
+
+
+async def tidy(fed: Federation) -> None:
+    """Forget what was received two weeks ago."""
+    async with fed.database.read() as conn:
+        await inbox.drop_old(conn, fed.clock.now() - KEPT_FOR, TIDY_ROWS)
+
+
+async def _prepare_in_order(fed: Federation, rows: list[InboxRow], coming: set[str]) -> list[Ready]:
+    """The changes of one server's activities, as far as time allows; the rest is given back."""
+    end = monotonic() + BATCH_SECONDS
+    ready = []
+    for number, row in enumerate(rows):
+        if monotonic() > end:
+            async with fed.database.read() as conn:
+                await inbox.release(conn, [left.id for left in rows[number:]])
+            break
+        try:
+            async with asyncio.timeout(ONE_SECONDS):
+                ready.append(Ready(row, await _prepare(fed, row, coming)))
+        except Exception as error:
+            await _settle_failure(fed, row, error)
+    return ready
+
+
+async def _prepare(fed: Federation, row: InboxRow, coming: set[str]) -> Change:
+    await fed.hosts.require(row.host)
+    activity = parse_activity(decode_json(row.body))
+    async with fed.database.read() as conn:
+        actor = await actors.read_by_uri_unfiltered(conn, row.actor_uri)
+    if actor is None or actor.state != "live":
+        raise NotAllowed("actor_not_live")
+    job = Job(fed, row, actor, fed.clock.now(), coming)
+    change = await HANDLERS[type(activity)](job, activity)
+    brought = _brought(activity)
+    if brought is not None:
+        coming.add(brought)
+    return change
+
+
+def _brought(activity: Activity) -> str | None:
+    """The id of the post that an activity brings."""
+    inner = activity.object
+    if isinstance(inner, Create):
+        inner = inner.object
+    if not isinstance(activity, Announce | Create) or isinstance(inner, str):
+        return None
+    return inner.id if isinstance(inner, Post) else None
+
+
+async def _apply(fed: Federation, ready: list[Ready]) -> None:
+    """All changes in one transaction; if one fails, each in its own, and that one is known."""
+    if len(ready) > 1:
+        try:
+            await _commit(fed, ready)
+        except Exception as error:
+            log.debug("a batch did not go through as one: %s", type(error).__name__)
+        else:
+            return
+    for one in ready:
+        try:
+            await _commit(fed, [one])
+        except Exception as error:
+            await _settle_failure(fed, one.row, error)
+
+
+async def _commit(fed: Federation, ready: list[Ready]) -> None:
+    async with fed.database.write() as conn:
+        finished = [(one.row.id, await one.change(conn)) for one in ready]
+        await inbox.finish(conn, finished)
+
+
+async def _settle_failure(fed: Federation, row: InboxRow, error: Exception) -> None:
+    """Refused for good, or tried again later."""
+    async with fed.database.read() as conn:
+        if isinstance(error, ForumError) or _is_final(error):
+            await inbox.refuse(conn, row.id, str(error))
+            return
+        if not isinstance(error, Later | FederationError | TimeoutError):
+            log.error("activity %s failed", row.id, exc_info=error)
+        wait = timedelta(seconds=WAITS[min(row.tries, len(WAITS)) - 1])
+        reason = f"{type(error).__name__}: {error}"[:500]
+        await inbox.retry(conn, row.id, reason, wait)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether another server's answer will be the same next time; a 404 may be a little early."""
+    if isinstance(error, Gone):
+        return error.is_final
+    return isinstance(error, FederationError) and not isinstance(error, Unreachable)

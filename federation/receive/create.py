@@ -1,0 +1,95 @@
+"""Create, sent by its author to a community of this server.
+
+At the servers of its members a post comes only through the community's Announce, so a Create for
+a community that is not ours is not for us.
+"""
+
+from __future__ import annotations
+
+from federation.address import is_same_origin
+from federation.receive.drafts import draft_of, origin_of
+from federation.receive.job import Change, Job, Later
+from federation.vocabulary.types import PUBLIC, Create, Post
+from forum import threads as use_cases
+from forum.errors import NotAllowed, NotFound
+from storage import actors, communities, threads
+from storage.audience import Viewer
+from storage.communities import Community
+from storage.db import Connection
+from storage.threads import Post as StoredPost
+
+
+async def receive_create(job: Job, create: Create) -> Change:
+    """A thread or a reply of a member elsewhere."""
+    post = create.object
+    if isinstance(post, str):
+        post = await job.fed.fetcher.post(post, job.budget)
+    if post.author != job.actor.uri or not is_same_origin(post.id, job.actor.uri):
+        raise NotAllowed("not_the_author")
+    addressed = create.addressed
+    is_public = PUBLIC in (post.addressed or addressed)
+    draft, origin = draft_of(post), origin_of(post, job.row.uri, job.now)
+
+    async def change(conn: Connection) -> int | None:
+        known = await threads.read_by_uri_unfiltered(conn, post.id)
+        if known is not None:
+            return known.id
+        site, author = job.fed.site, job.actor
+        if post.in_reply_to is not None:
+            parent = await _parent(conn, job, post.in_reply_to)
+            _require_wide_enough(await _local_community(conn, parent.community_id), is_public)
+            stored = await use_cases.reply(
+                conn, site, author, parent, draft, now=job.now, origin=origin
+            )
+        else:
+            community = await _addressed_community(conn, job, post, addressed)
+            _require_wide_enough(community, is_public)
+            stored = await use_cases.start_thread(
+                conn, site, author, community, draft, now=job.now, origin=origin
+            )
+        return stored.id
+
+    return change
+
+
+async def _parent(conn: Connection, job: Job, uri: str) -> StoredPost:
+    """The post that is answered, as its author's server may see it.
+
+    Raises Later for one that may still be on its way: answers overtake what they answer.
+    """
+    viewer = Viewer(job.actor.id, job.actor.host)
+    parent = await threads.read_post_by_uri(conn, viewer, uri)
+    if parent is not None:
+        return parent
+    if job.fed.site.is_local_uri(uri):
+        raise NotFound
+    if await threads.read_by_uri_unfiltered(conn, uri) is not None:
+        raise NotFound
+    raise Later("parent_unknown")
+
+
+async def _addressed_community(
+    conn: Connection, job: Job, post: Post, addressed: tuple[str, ...]
+) -> Community:
+    """The first community of this server among those it is for, or NotAllowed."""
+    site = job.fed.site
+    for uri in dict.fromkeys((*post.addressed, *addressed)):
+        if site.is_local_uri(uri):
+            actor = await actors.read_by_uri_unfiltered(conn, uri)
+            if actor is not None and actor.kind == "community" and actor.is_local:
+                return await _local_community(conn, actor.id)
+    raise NotAllowed("not_for_us")
+
+
+async def _local_community(conn: Connection, community_id: int | None) -> Community:
+    if community_id is not None:
+        community = await communities.read_unfiltered(conn, community_id)
+        if community is not None and community.is_local:
+            return community
+    raise NotAllowed("not_for_us")
+
+
+def _require_wide_enough(community: Community, is_public: bool) -> None:
+    """Raises NotAllowed when a public community would show more people what was said to fewer."""
+    if community.readers == "anyone" and not is_public:
+        raise NotAllowed("narrower_than_community")

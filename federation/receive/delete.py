@@ -1,0 +1,43 @@
+"""Delete, sent by the author, by a moderator of a community here, or by who leaves for good."""
+
+from __future__ import annotations
+
+from federation.address import is_same_origin
+from federation.receive.job import Change, Job
+from federation.vocabulary.types import Delete
+from forum import threads as use_cases
+from forum.departures import receive_departure
+from forum.errors import NotAllowed
+from storage import communities, threads
+from storage.db import Connection
+
+
+async def receive_delete(job: Job, delete: Delete) -> Change:
+    """Only the author's server erases; of what is not here yet, it is remembered who said so."""
+
+    async def change(conn: Connection) -> None:
+        if delete.object == job.actor.uri:
+            await receive_departure(conn, job.actor, job.now)
+            return
+        post = await threads.read_by_uri_unfiltered(conn, delete.object)
+        if post is None:
+            if not is_same_origin(delete.object, job.actor.uri):
+                raise NotAllowed("not_the_author")
+            await use_cases.remember_deletion(conn, delete.object, job.actor.host, job.now)
+        elif post.author_id == job.actor.id:
+            await use_cases.erase_post(conn, job.actor, post, now=job.now, source_uri=job.row.uri)
+        else:
+            community = await communities.read_unfiltered(conn, post.community_id or 0)
+            if community is None or not community.is_local:
+                raise NotAllowed("not_the_author")
+            await use_cases.receive_removal(
+                conn,
+                community,
+                post,
+                moderator=job.actor,
+                reason=delete.reason,
+                now=job.now,
+                source_uri=job.row.uri,
+            )
+
+    return change

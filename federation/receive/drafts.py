@@ -1,0 +1,52 @@
+"""A post of another server in our own terms: safe HTML, a title, times that can be."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import escape
+
+from federation.errors import Malformed
+from federation.vocabulary.types import Post
+from forum.text import Draft, clean_remote, plain_text
+from forum.threads import Origin
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+TITLE_FROM_TEXT = 100
+MENTIONS = re.compile(r"^(?:[@!][^\s@]+(?:@\S+)?\s+)+")
+
+
+def draft_of(post: Post) -> Draft:
+    """What the post says. A thread without a name is called by its first line."""
+    is_thread = post.in_reply_to is None
+    html = clean_remote(_without_title(post) if is_thread else post.html)
+    return Draft(
+        title=(post.title or _first_line(html)) if is_thread else "",
+        source=post.source or "",
+        html=html,
+        content_note=post.content_note,
+        sensitive=post.sensitive,
+        language=post.language,
+    )
+
+
+def origin_of(post: Post, source_uri: str, now: datetime) -> Origin:
+    """Where it comes from. A time in the future, or before there was any server, is now."""
+    published = post.published
+    if published is None or not EARLIEST <= published <= now:
+        published = now
+    return Origin(post.id, post.url, published, source_uri)
+
+
+def _without_title(post: Post) -> str:
+    """Dazzle begins a thread's content with the title in bold, for those who ignore `name`."""
+    return post.html.removeprefix(f"<p><strong>{escape(post.title, quote=False)}</strong></p>")
+
+
+def _first_line(html: str) -> str:
+    """Raises Malformed if there is no word to call the thread by."""
+    text = plain_text(html).strip()
+    line = MENTIONS.sub("", text).partition("\n")[0].strip()
+    if not line:
+        raise Malformed("no_title")
+    return line if len(line) <= TITLE_FROM_TEXT else line[: TITLE_FROM_TEXT - 1].rstrip() + "…"

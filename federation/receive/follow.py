@@ -1,0 +1,43 @@
+"""Follow of a community here asks to join it. People here cannot be followed."""
+
+from __future__ import annotations
+
+from federation.receive.job import Change, Job
+from federation.vocabulary.types import Follow
+from forum import membership
+from forum.errors import NotFound
+from storage import actors, communities
+from storage.db import Connection
+
+OUR_SOFTWARE = "dazzle"
+
+
+async def receive_follow(job: Job, follow: Follow) -> Change:
+    """The follower's server is asked for its software first, whether or not the target exists."""
+    if not job.fed.site.is_local_uri(follow.object):
+        raise NotFound
+    software = await job.fed.resolver.software_of(job.actor.host)
+    body = job.row.body.decode()
+
+    async def change(conn: Connection) -> None:
+        target = await actors.read_by_uri_unfiltered(conn, follow.object)
+        if target is None or not target.is_local or target.state != "live":
+            raise NotFound
+        if target.kind == "person":
+            await membership.refuse_follow(conn, target, job.actor, body)
+            return
+        community = await communities.read_unfiltered(conn, target.id)
+        if community is None:
+            raise NotFound
+        await membership.receive_follow(
+            conn,
+            job.fed.site,
+            community,
+            job.actor,
+            follow_uri=follow.id,
+            follow_body=body,
+            may_join=community.readers == "anyone" or software == OUR_SOFTWARE,
+            now=job.now,
+        )
+
+    return change
