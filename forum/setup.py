@@ -8,16 +8,18 @@ import re
 import secrets
 from datetime import datetime
 
-from forum import accounts
+from forum import access, accounts
 from forum.errors import Conflict, Invalid, NotAllowed
 from forum.keypairs import Keypair, new_keypair
 from forum.policy import MODES
 from forum.site import Site
+from forum.text import Rendered
 from storage import actors, keys
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
 from storage.ids import new_id
+from storage.sessions import Member
 
 SIGNUPS = ("open", "approval", "closed")
 
@@ -123,6 +125,16 @@ async def complete_setup(
         role="admin",
         now=now,
     )
+
+
+async def change_facts(
+    conn: Connection, admin: Member, *, title: str, contact: str, signup: str, about: Rendered
+) -> None:
+    """Change what the server says of itself, and who can make an account."""
+    access.require_may_administer(admin)
+    check_site_facts(title=title, contact=contact, signup=signup, federation_mode=MODES[0])
+    await sites.set_facts(conn, title=title.strip(), contact=contact.strip(), signup=signup)
+    await sites.set_about(conn, about.source, about.html)
 
 
 def check_site_facts(*, title: str, contact: str, signup: str, federation_mode: str) -> None:

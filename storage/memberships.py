@@ -240,3 +240,24 @@ async def list_members(
     return await fetch_all(
         conn, MemberLine, LIST_MEMBERS, viewer.actor_id, community_id, after, limit
     )
+
+
+LIST_STOPPED = """
+select m.actor_id, a.name, a.host, a.is_local, a.display_name, m.state, m.role, m.answer,
+  m.stopped_until, m.stopped_reason, m.changed_at
+from memberships m
+join actors a on a.id = m.actor_id
+where m.community_id = $2 and m.stopped_until > $3
+  and moderates($2, $1)
+order by m.stopped_until, m.actor_id
+limit $4
+"""
+
+
+async def list_stopped(
+    conn: Connection, viewer: Viewer, community_id: int, now: datetime, *, limit: int = 200
+) -> list[MemberLine]:
+    """Who cannot post for now. Empty for anybody but moderators."""
+    return await fetch_all(
+        conn, MemberLine, LIST_STOPPED, viewer.actor_id, community_id, now, limit
+    )

@@ -66,6 +66,15 @@ async def set_up(
     await conn.execute(SET_UP, title, contact, signup, federation_mode, now)
 
 
+SET_FACTS = """
+update site set title = $1, contact = $2, signup = $3, epoch = epoch + 1
+"""
+
+
+async def set_facts(conn: Connection, *, title: str, contact: str, signup: str) -> None:
+    await conn.execute(SET_FACTS, title, contact, signup)
+
+
 SET_ABOUT = "update site set about_source = $1, about_html = $2, epoch = epoch + 1"
 
 
