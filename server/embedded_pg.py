@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote
 
 from server import pg_binaries, pg_home
@@ -28,6 +28,7 @@ SUPERUSER = "dazzle"
 DATABASE = "dazzle"
 LOCK_PATIENCE = 5.0  # seconds: the children of a killed parent let go of the lock a moment later
 FAST_STOP = 30.0  # seconds until a stop that waits for open transactions becomes an immediate one
+START_TRIES = 20
 START_PATIENCE = 900.0  # recovery after a crash may have much to replay
 BIG_LOG = 1_000_000
 
@@ -117,12 +118,16 @@ class EmbeddedPostgres:
         _clear_leftovers(cluster)
         self._socket_dir = pg_home.make_socket_dir(home / "run", run_as)
         log = home / "log"
-        self._process = _spawn(
-            _command(chosen.directory, cluster, self._socket_dir, durable=self._durable),
-            log,
-            run_as,
-        )
-        _wait_until_ready(self._process, cluster, log)
+        command = _command(chosen.directory, cluster, self._socket_dir, durable=self._durable)
+        for tries_left in reversed(range(START_TRIES)):
+            self._process = _spawn(command, log, run_as)
+            if _wait_until_ready(self._process, cluster):
+                break
+            reason = _reason(_tail(log))
+            # The sessions of a server that was killed take a moment to notice it.
+            if not tries_left or "shared memory block" not in reason:
+                raise StartError(f"The database did not start: {reason} (log: {log})")
+            time.sleep(0.5)
         self.dsn = _dsn(self._socket_dir)
 
 
@@ -271,14 +276,15 @@ def _environment() -> dict[str, str]:
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], cluster: Path, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], cluster: Path) -> bool:
+    """False when it ended instead."""
     for _ in _ticks(START_PATIENCE):
         if process.poll() is not None:
-            raise StartError(f"The database did not start: {_reason(_tail(log))}")
+            return False
         postmaster = _read_postmaster(cluster)
         if postmaster is not None and postmaster.pid == process.pid and postmaster.is_ready:
-            return
-    raise StartError(f"The database did not become ready; its log is {log}.")
+            return True
+    return False
 
 
 def _clear_leftovers(cluster: Path) -> None:
@@ -295,8 +301,12 @@ def _clear_leftovers(cluster: Path) -> None:
                 os.kill(postmaster.pid, number)
             if any(not _is_alive(postmaster.pid, cluster) for _ in _ticks(patience)):
                 break
-    # PostgreSQL itself refuses to start when the old number now belongs to any other process.
-    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    # PostgreSQL refuses to start while the old number belongs to any process but its own parent.
+    # The rest of the file stays: by it, it finds out whether old sessions still use the data.
+    file = cluster / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError):
+        _, _, rest = file.read_text().partition("\n")
+        file.write_text(f"{os.getpid()}\n{rest}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -331,6 +341,6 @@ def _tail(log: Path) -> str:
 def _reason(output: str) -> str:
     """The line of a program's output that says why, without time stamps."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling: list[Any] = [line for line in lines if "FATAL" in line or "error:" in line]
+    telling = [line for line in lines if "FATAL" in line or "error:" in line]
     chosen = (telling or lines or ["no output"])[-1]
-    return str(chosen).split("FATAL:")[-1].strip()
+    return chosen.split("FATAL:")[-1].strip()

@@ -54,7 +54,7 @@ def prepare(data_dir: Path) -> tuple[Path, RunAs]:
     """The database's own directory, made and owned by the user it runs as."""
     home = data_dir / "postgres"
     if home.exists():
-        return home, _owner_of(home)
+        return home.resolve(), _owner_of(home)
     run_as = _choose_user()
     if home.is_symlink():
         raise StartError(f"{home} points to {home.readlink()}, which does not exist.")
@@ -65,7 +65,8 @@ def prepare(data_dir: Path) -> tuple[Path, RunAs]:
             _make_private(home, run_as)
     except OSError as error:
         raise StartError(f"Cannot make {home} ({error.strerror}).") from error
-    return home, run_as
+    # Resolved, because the link itself may stand in a directory that its user cannot enter.
+    return home.resolve(), run_as
 
 
 def reachable(binaries: Binaries, run_as: RunAs) -> Binaries:

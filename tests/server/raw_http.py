@@ -26,7 +26,7 @@ async def serving(
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext
     task = asyncio.create_task(server.serve([listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody when
         await asyncio.sleep(0.01)
     try:
         yield listener.getsockname()[1]
@@ -53,5 +53,4 @@ async def exchange(port: int, request: bytes, *, wait: float = 2.0) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     """The status of each response in what came back."""
-    lines = [part for part in answer.split(b"HTTP/1.1 ")[1:]]
-    return [int(line[:3]) for line in lines]
+    return [int(line[:3]) for line in answer.split(b"HTTP/1.1 ")[1:]]
