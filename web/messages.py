@@ -1,0 +1,131 @@
+"""Sentences for codes: what has just been done, and why something was refused.
+
+Codes come from forum and from our own forms; they are stable and never shown.
+"""
+
+from __future__ import annotations
+
+from web.i18n import N_, Words
+
+DONE: dict[str, str] = {
+    "joined": N_("Welcome. You are a member of this community now."),
+    "asked": N_("Your request was sent. You will be let in when a moderator has read it."),
+    "answer_first": N_("Please answer the question, then send it once more."),
+    "signed_up": N_("Welcome. Your account is ready."),
+    "left": N_("You have left this community."),
+    "posted": N_("Your post is published."),
+    "replied": N_("Your reply is published."),
+    "deleted": N_("Your post was deleted."),
+    "removed": N_("The post was removed."),
+    "reported": N_("Thank you. A moderator will look at it. Nobody else learns that you told us."),
+    "blocked": N_("You no longer see each other. You can undo this in your settings."),
+    "unblocked": N_("You can see each other again."),
+    "stopped": N_("This member cannot post until the date that you chose."),
+    "let": N_("This member can post again."),
+    "accepted": N_("The person was let in."),
+    "refused": N_("The person was told: not accepted this time."),
+    "closed": N_("The report is closed."),
+    "saved": N_("Your changes are saved."),
+    "approved": N_("The account can be used now."),
+    "server_blocked": N_("The server is blocked."),
+    "server_unblocked": N_("The server is no longer blocked."),
+    "server_allowed": N_("The server may exchange posts with this one."),
+    "made": N_("Your community is ready. Write the first post, or invite people."),
+    "set_up": N_("Your server is ready. Make the first community, or open sign-up first."),
+    "waiting": N_("Your account was made. A person will look at it before you can sign in."),
+    "signed_out": N_("You are signed out."),
+}
+
+PROBLEMS: dict[str, str] = {
+    "refused": N_("This is not possible here."),
+    "not_allowed": N_("You are not allowed to do this."),
+    "sign_in_first": N_("Please sign in first."),
+    "invalid": N_("Something in the form is not right."),
+    "conflict": N_("Somebody was faster. Please look at the page again."),
+    "too_many": N_("That was very often in a short time. Please wait a little and try again."),
+    "foreign_form": N_("This form was sent from another website. Nothing was changed."),
+    "form_too_old": N_(
+        "This form has grown too old. Please open the page again and send it once more. "
+        "Nothing was changed."
+    ),
+    "missing": N_("Please fill this in."),
+    "empty": N_("Please fill this in."),
+    "too_short": N_("This is too short."),
+    "too_long": N_("This is too long."),
+    "choose_one": N_("Please choose one of the answers."),
+    "choose": N_("Please choose one of the answers."),
+    "number_range": N_("Please give a number in the range that is offered."),
+    "bad_date": N_("Please choose a date."),
+    "in_the_past": N_("Please choose a date in the future."),
+    "bad_name": N_("Only small letters a to z, digits and _ , between 2 and 30 of them."),
+    "name_taken": N_("This name is taken, or was used before. Please choose another one."),
+    "name_reserved": N_("This name could be mistaken for an official one. Please choose another."),
+    "wrong_sign_in": N_("Name and password do not belong together."),
+    "wrong_password": N_("This is not your password."),
+    "signup_closed": N_("New accounts are not open at the moment."),
+    "suspended": N_("This account is closed. Please write to the people who run this place."),
+    "waiting": N_("Somebody still has to look at your account. Then you can join and write."),
+    "bad_title": N_("Please give a name of up to 100 characters."),
+    "bad_contact": N_("Please say how people can reach you."),
+    "bad_condition": N_("An Orphanet number looks like ORPHA:558."),
+    "bad_host": N_("This is not an address of a server, like forum.example.org."),
+    "anywhere_is_public": N_(
+        "Posts of a closed community cannot travel anywhere. Choose “nowhere” or name servers."
+    ),
+    "unlisted_is_not_indexed": N_(
+        "A community that is found only by invitation cannot be in search engines. Choose "
+        "“no”, or show its name card."
+    ),
+    "name_a_server": N_("Please name at least one server, or let the posts stay here."),
+    "no_server_named": N_("Servers are only named when posts travel to named servers."),
+    "community_not_found": N_(
+        "No community was found there. The address may be wrong, that server may not be "
+        "answering, or it may be closed to this one."
+    ),
+    "not_a_member": N_("Only members of the community can write there. Please join first."),
+    "stopped": N_("You cannot post in this community for now."),
+    "blocked": N_("You cannot answer this post."),
+    "other_community": N_("You cannot answer this post."),
+    "parent_gone": N_("The post that you answer is no longer there."),
+    "not_yours": N_("Only the person who wrote a post can delete it."),
+    "not_a_moderator": N_("Only moderators can do this."),
+    "target_moderates": N_("This person moderates the community too. Its owner can do this."),
+    "not_an_admin": N_("Only the administrator can do this."),
+    "not_here": N_("This community lives on another server."),
+    "not_accepted": N_("You were not accepted this time."),
+    "invitation_needed": N_("This community is joined by invitation."),
+    "invitation_over": N_("This invitation can no longer be used. Please ask for a new one."),
+    "last_owner": N_("You are the only owner. Please make somebody else an owner first."),
+    "yourself": N_("You cannot do this to yourself."),
+    "nobody_asks": N_("This request was taken back or has been answered already."),
+    "already_set_up": N_("This server is set up already."),
+    "bad_setup_token": N_(
+        "This link can no longer be used. Start the server again to get a new one."
+    ),
+    "host_refused": N_("This server exchanges nothing with that one."),
+}
+
+ACTIONS: dict[str, str] = {
+    "remove_post": N_("removed a post by"),
+    "stop_member": N_("stopped from posting:"),
+    "let_member": N_("let post again:"),
+    "accept_member": N_("let in:"),
+    "refuse_member": N_("not accepted this time:"),
+    "remove_member": N_("took out:"),
+    "close_report": N_("closed a report"),
+}
+
+
+def done_words(words: Words, code: str) -> str:
+    """The sentence for a code of a `done` query, or nothing for a code nobody knows."""
+    return words.gettext(DONE[code]) if code in DONE else ""
+
+
+def problem_words(words: Words, code: str) -> str:
+    """Why something was refused, and what to do."""
+    return words.gettext(PROBLEMS.get(code, PROBLEMS["refused"]))
+
+
+def action_words(words: Words, action: str) -> str:
+    """An act of the moderation log, before the name of whom it was about."""
+    return words.gettext(ACTIONS[action]) if action in ACTIONS else action

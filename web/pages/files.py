@@ -1,0 +1,43 @@
+"""What is no page: the stylesheet, the icon, and the word to search engines."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from forum.errors import NotFound
+from storage.db import Connection
+from web import respond
+from web.visit import Visit
+
+ROBOTS = """\
+# Pages say by themselves whether they may be listed. Nothing here may be used to train machines.
+User-agent: GPTBot
+User-agent: ClaudeBot
+User-agent: CCBot
+User-agent: Google-Extended
+User-agent: Applebot-Extended
+User-agent: meta-externalagent
+User-agent: Bytespider
+User-agent: PerplexityBot
+User-agent: Amazonbot
+Disallow: /
+
+User-agent: *
+Disallow: /i/
+Disallow: /p/
+Disallow: /setup/
+Disallow: /sign-in
+Disallow: /sign-up
+"""
+
+
+async def show_robots(visit: Visit, conn: Connection) -> Response:  # noqa: ARG001 - a door's shape
+    return respond.file(visit.site, ROBOTS.encode(), "text/plain; charset=utf-8", respond.FRESH)
+
+
+async def show_static(visit: Visit, conn: Connection) -> Response:  # noqa: ARG001 - a door's shape
+    """A file of web/static under the address that holds its hash."""
+    asset = visit.web.assets.find(visit.name("file"))
+    if asset is None:
+        raise NotFound
+    return respond.file(visit.site, asset.body, asset.media_type, respond.FOR_EVER)

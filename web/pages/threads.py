@@ -1,0 +1,173 @@
+"""The page of a thread: read more often than all other pages together.
+
+Nobody in particular gets a page from the cache, checked by one query; a member's page is one read
+of the thread, joined from cached fragments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from forum.errors import NotFound
+from storage.audience import UNKNOWN_SERVER
+from storage.communities import CommunityView, read_view
+from storage.db import Connection
+from storage.threads import (
+    Post,
+    PostView,
+    count_up_to,
+    read_page_version,
+    read_post,
+    read_thread,
+)
+from web import respond
+from web.answers import Fact, Reach, reach_of, strip_of
+from web.csrf import new_key
+from web.pages.front import address_of, hosts_of
+from web.paging import read_path
+from web.thread_view import opening, tree
+from web.visit import CachedPage, Visit
+
+POSTS = 200  # on one page
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPage:
+    id: int
+    title: str
+    community: CommunityView | None
+    address: str
+    facts: list[Fact]
+    opening: Markup | None
+    replies: Markup
+    count: int
+    is_first: bool
+    after: str
+    writing: Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The form below a thread, or what has to come before it: sign_in, join, asked or stopped."""
+
+    instead: str
+    stopped_until: str
+    reach: Reach | None
+    submission: str
+
+
+async def show_thread(visit: Visit, conn: Connection) -> Response:
+    thread_id = visit.number("id")
+    if visit.member is not None:
+        return await _build(visit, conn, thread_id)
+    version = await read_page_version(conn, thread_id)
+    if version is None:
+        raise NotFound
+    if respond.wants_activity(visit.request):
+        away = await activity_address(visit, conn, thread_id)
+        if away is not None:
+            return away
+    query = visit.request.scope["query_string"]
+    key = (thread_id, version.version, version.epoch, visit.words.locale, query)
+    is_kept = not query or query.startswith(b"after=")
+    cached = visit.web.pages.get(key) if is_kept else None
+    if cached is not None:
+        return respond.Kept(cached)
+    response = await _build(visit, conn, thread_id)
+    if is_kept:
+        visit.web.pages.put(key, CachedPage(bytes(response.body), response.raw_headers))
+    return response
+
+
+async def activity_address(visit: Visit, conn: Connection, post_id: int) -> Response | None:
+    """Where programs find a post of this server, if anyone may see it there."""
+    post = await read_post(conn, UNKNOWN_SERVER, post_id)
+    if post is None or not post.is_local:
+        return None
+    return respond.see_other(visit.site, post.uri)
+
+
+async def address_in_thread(visit: Visit, conn: Connection, post: Post) -> tuple[str, str]:
+    """The page of the thread on which a post stands, and its anchor there."""
+    path = f"/t/{post.thread_id}"
+    place = await count_up_to(conn, visit.viewer, post.thread_id, post.path)
+    if place > POSTS:
+        path += "?after=" + ".".join(map(str, post.path[:-1]))
+    return path, f"p{post.id}"
+
+
+def audience_of(community: CommunityView | None) -> str:
+    """The word beside each post follows from its community."""
+    return "public" if community is None or community.readers == "anyone" else "community"
+
+
+def writing_of(
+    visit: Visit, community: CommunityView | None, hosts: list[str], text_of_submission: str = ""
+) -> Writing:
+    """Whether this visitor may answer here, and if not, why."""
+    instead, until = "", ""
+    if visit.member is None:
+        instead = "sign_in"
+    elif community is None:
+        instead = "elsewhere"
+    elif community.my_state != "accepted":
+        instead = "asked" if community.my_state == "asked" else "join"
+    elif community.my_stopped_until is not None and community.my_stopped_until > visit.now:
+        instead, until = "stopped", visit.words.date(community.my_stopped_until)
+    if instead or community is None:
+        return Writing(instead, until, None, "")
+    submission = text_of_submission or new_key()
+    return Writing("", "", reach_of(visit.words, community, hosts), submission)
+
+
+async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
+    after = read_path(visit.query("after"))
+    after = after if after and after[0] == thread_id else None
+    rows = await read_thread(conn, visit.viewer, thread_id, after=after, limit=POSTS + 1)
+    if not rows:
+        raise NotFound
+    community = None
+    if rows[0].community_id is not None:
+        community = await read_view(conn, visit.viewer, rows[0].community_id)
+    hosts = [] if community is None else await hosts_of(conn, community)
+    view = await _view(visit, conn, rows, community, hosts, after)
+    is_indexed = community is not None and community.indexed and community.readers == "anyone"
+    return await respond.page(
+        visit, conn, "thread.html", view,
+        is_private=audience_of(community) != "public", is_indexed=is_indexed,
+    )  # fmt: skip
+
+
+async def _view(
+    visit: Visit,
+    conn: Connection,
+    rows: list[PostView],
+    community: CommunityView | None,
+    hosts: list[str],
+    after: list[int] | None,
+) -> ThreadPage:
+    thread_id = rows[0].thread_id
+    shown = rows[:POSTS]
+    first = shown[0] if shown[0].id == thread_id else None
+    replies = shown[1:] if first is not None else shown
+    title = first.title if first is not None else ""
+    if first is None and after is not None:
+        root = await read_post(conn, visit.viewer, thread_id)
+        title = root.title if root is not None else ""
+    audience = audience_of(community)
+    return ThreadPage(
+        id=thread_id,
+        title=title,
+        community=community,
+        address="" if community is None else address_of(community),
+        facts=[] if community is None else strip_of(visit.words, community, hosts),
+        opening=None if first is None else opening(visit, first, audience=audience),
+        replies=tree(visit, replies, audience=audience, thread_id=thread_id, after=after or []),
+        count=len(replies),
+        is_first=after is None,
+        after=".".join(map(str, shown[-1].path)) if len(rows) > POSTS else "",
+        writing=writing_of(visit, community, hosts),
+    )

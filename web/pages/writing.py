@@ -1,0 +1,169 @@
+"""Starting a thread and answering a post."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from forum import text, threads
+from forum.errors import NotAllowed, NotFound
+from forum.text import Draft
+from storage.communities import CommunityView, read_view
+from storage.db import Connection
+from storage.threads import Post, read_post
+from web import respond
+from web.answers import Reach
+from web.i18n import LOCALES
+from web.pages.communities import find_community
+from web.pages.front import address_of, hosts_of
+from web.pages.joining import own
+from web.pages.posts import fragment_of
+from web.pages.threads import address_in_thread, writing_of
+from web.paging import read_id
+from web.visit import Visit
+
+POSTS_PER_HOUR = 40
+LONGEST_KEY = 64
+LANGUAGES = (*LOCALES.items(), ("fr", "Français"), ("es", "Español"), ("it", "Italiano"),
+             ("nl", "Nederlands"), ("pl", "Polski"), ("pt", "Português"), ("sv", "Svenska"),
+             ("tr", "Türkçe"), ("uk", "Українська"), ("ar", "العربية"), ("he", "עברית"),
+             ("", "…"))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class WriteView:
+    community: CommunityView
+    address: str
+    reach: Reach
+    submission: str
+    languages: tuple[tuple[str, str], ...]
+    language: str
+    parent: Post | None
+    parent_html: Markup
+
+
+async def show_new_thread(visit: Visit, conn: Connection) -> Response:
+    community = await _writable(visit, conn)
+    return await _page(visit, conn, community, None)
+
+
+async def start_thread(visit: Visit) -> Response:
+    """Publish a thread. The same form sent twice makes one."""
+    visit.require_member()
+    services = visit.services
+    async with services.database.read() as conn:
+        community = await _writable(visit, conn)
+    with visit.form.checked():
+        draft = await _draft(visit, is_thread=True)
+        async with services.database.write() as conn:
+            post = await threads.start_thread(
+                conn, services.site, await own(visit, conn), community, draft,
+                now=visit.now, submission=_submission(visit),
+            )  # fmt: skip
+        return respond.redirect(visit, f"/t/{post.id}", done="posted")
+    async with services.database.read() as conn:
+        return await _page(visit, conn, community, None)
+
+
+async def show_reply(visit: Visit, conn: Connection) -> Response:
+    parent = await _parent(visit, conn, visit.query("to"))
+    return await _page(visit, conn, await _writable_around(visit, conn, parent), parent)
+
+
+async def reply(visit: Visit) -> Response:
+    """Publish a reply. The same form sent twice makes one."""
+    visit.require_member()
+    services = visit.services
+    async with services.database.read() as conn:
+        parent = await _parent(visit, conn, visit.form.values.get("to", ""))
+        community = await _writable_around(visit, conn, parent)
+    with visit.form.checked():
+        draft = await _draft(visit, is_thread=False)
+        async with services.database.write() as conn:
+            post = await threads.reply(
+                conn, services.site, await own(visit, conn), parent, draft,
+                now=visit.now, submission=_submission(visit),
+            )  # fmt: skip
+        async with services.database.read() as conn:
+            path, anchor = await address_in_thread(visit, conn, post)
+        return respond.redirect(visit, path, done="replied", anchor=anchor)
+    async with services.database.read() as conn:
+        return await _page(visit, conn, community, parent)
+
+
+async def _draft(visit: Visit, *, is_thread: bool) -> Draft:
+    """The checked and rendered text of the form; counted, so that nobody floods a community."""
+    form = visit.form
+    title = form.line("title", most=text.TITLE_LIMIT, least=1) if is_thread else ""
+    source = form.text("source", most=text.TEXT_LIMIT, least=1)
+    note = form.line("content_note", most=text.NOTE_LIMIT)
+    language = form.choice("language", dict(LANGUAGES)) if form.values.get("language") else ""
+    form.stop_if_wrong()
+    await visit.count("post", most=POSTS_PER_HOUR, per=timedelta(hours=1))
+    return await text.compose(
+        visit.services.renderer, title=title, source=source, content_note=note, language=language
+    )
+
+
+async def _writable(visit: Visit, conn: Connection) -> CommunityView:
+    """The community of this path with the visitor's standing in it."""
+    found = await find_community(visit, conn)
+    visit.require_member()
+    community = await read_view(conn, visit.viewer, found.id)
+    return _require_standing(visit, community)
+
+
+async def _writable_around(visit: Visit, conn: Connection, parent: Post) -> CommunityView:
+    visit.require_member()
+    if parent.community_id is None:
+        raise NotAllowed("other_community")
+    return _require_standing(visit, await read_view(conn, visit.viewer, parent.community_id))
+
+
+def _require_standing(visit: Visit, community: CommunityView | None) -> CommunityView:
+    """Say early what forum would say after somebody has written a long text."""
+    if community is None:
+        raise NotFound
+    instead = writing_of(visit, community, []).instead
+    if instead:
+        raise NotAllowed("stopped" if instead == "stopped" else "not_a_member")
+    return community
+
+
+async def _parent(visit: Visit, conn: Connection, value: str) -> Post:
+    """The post to answer, in the thread of this path."""
+    thread_id = visit.number("id")
+    post = await read_post(conn, visit.viewer, read_id(value) or thread_id)
+    if post is None or post.thread_id != thread_id:
+        raise NotFound
+    return post
+
+
+def _submission(visit: Visit) -> str | None:
+    key = visit.form.values.get("submission", "")
+    return key if key and key.isascii() and len(key) <= LONGEST_KEY else None
+
+
+async def _page(
+    visit: Visit, conn: Connection, community: CommunityView, parent: Post | None
+) -> Response:
+    hosts = await hosts_of(conn, community)
+    writing = writing_of(visit, community, hosts, _submission(visit) or "")
+    if writing.reach is None:
+        raise NotAllowed("not_a_member")
+    view = WriteView(
+        community=community,
+        address=address_of(community),
+        reach=writing.reach,
+        submission=writing.submission,
+        languages=LANGUAGES,
+        language=visit.words.locale,
+        parent=parent,
+        parent_html=Markup() if parent is None else await fragment_of(visit, conn, parent),
+    )
+    template = "thread_new.html" if parent is None else "reply.html"
+    status = 422 if visit.form.errors else 200
+    return await respond.page(visit, conn, template, view, status=status, is_private=True)

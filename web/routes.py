@@ -1,0 +1,100 @@
+"""Every page of the forum and the one function behind it.
+
+The routes end with one that catches all other paths, so that what is unknown answers exactly like
+what is hidden: put them after those of the other edge.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from forum.errors import NotFound
+from forum.ports import Services
+from storage.db import Connection
+from web.door import Act, ActDoor, Show, ShowDoor
+from web.pages import (
+    admin,
+    communities,
+    entering,
+    files,
+    front,
+    joining,
+    moderation,
+    people,
+    posts,
+    threads,
+    writing,
+)
+from web.visit import Visit, open_web
+
+SHOWN: tuple[tuple[str, Show], ...] = (
+    ("/t/{id}", threads.show_thread),
+    ("/", front.show_front),
+    ("/c/{name}", communities.show_community),
+    ("/static/{file}", files.show_static),
+    ("/communities", front.show_communities),
+    ("/communities/new", communities.show_new_community),
+    ("/communities/find", communities.show_find),
+    ("/c/{name}/new", writing.show_new_thread),
+    ("/c/{name}/invite", joining.show_invite),
+    ("/c/{name}/moderation", moderation.show_moderation),
+    ("/i/{token}", joining.show_invitation),
+    ("/t/{id}/reply", writing.show_reply),
+    ("/p/{id}", posts.show_post),
+    ("/u/{name}", people.show_person),
+    ("/settings", people.show_settings),
+    ("/sign-up", entering.show_sign_up),
+    ("/sign-in", entering.show_sign_in),
+    ("/setup/{token}", entering.show_setup),
+    ("/admin", admin.show_admin),
+    ("/about", front.show_about),
+    ("/privacy", front.show_privacy),
+    ("/help", front.show_help),
+    ("/robots.txt", files.show_robots),
+)
+
+DONE: tuple[tuple[str, Act], ...] = (
+    ("/sign-up", entering.sign_up),
+    ("/sign-in", entering.sign_in),
+    ("/sign-out", entering.sign_out),
+    ("/setup/{token}", entering.set_up),
+    ("/communities/new", communities.make_community),
+    ("/communities/find", communities.find_elsewhere),
+    ("/c/{name}/join", joining.join),
+    ("/c/{name}/leave", joining.leave),
+    ("/c/{name}/invite", joining.make_link),
+    ("/c/{name}/new", writing.start_thread),
+    ("/c/{name}/accept", moderation.accept),
+    ("/c/{name}/refuse", moderation.refuse),
+    ("/c/{name}/let", moderation.let),
+    ("/c/{name}/reports/close", moderation.close_report),
+    ("/i/{token}", joining.accept_invitation),
+    ("/t/{id}/reply", writing.reply),
+    ("/p/{id}/report", posts.report),
+    ("/p/{id}/block", posts.block),
+    ("/p/{id}/delete", posts.delete),
+    ("/p/{id}/remove", posts.remove),
+    ("/p/{id}/stop", posts.stop),
+    ("/p/{id}/let", posts.let),
+    ("/settings/unblock", people.unblock),
+    ("/settings/language", people.choose_language),
+    ("/settings/password", people.change_password),
+    ("/admin/facts", admin.save_facts),
+    ("/admin/federation", admin.choose_mode),
+    ("/admin/servers", admin.decide_server),
+    ("/admin/approve", admin.approve),
+    ("/admin/reports/close", moderation.close_report),
+)
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """All pages, the most visited first. They must come last in an application."""
+    web = open_web(services)
+    shown = [Route(path, ShowDoor(web, show), methods=["GET"]) for path, show in SHOWN]
+    done = [Route(path, ActDoor(web, act), methods=["POST"]) for path, act in DONE]
+    return [*shown, *done, Route("/{path:path}", ShowDoor(web, _show_nothing))]
+
+
+async def _show_nothing(visit: Visit, conn: Connection) -> Response:  # noqa: ARG001 - a door's shape
+    raise NotFound

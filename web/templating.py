@@ -1,0 +1,82 @@
+"""Templates of one language each: escaping is always on, an unknown name is an error."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from web.assets import Assets
+from web.i18n import Words, words_for
+from web.messages import action_words, problem_words
+
+TEMPLATE_DIR = Path(__file__).parent / "templates"
+TONES = 6
+
+
+class Templates:
+    """Renders the files of web/templates."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+        self._environments: dict[str, Environment] = {}
+
+    def render(self, locale: str, name: str, **values: Any) -> str:
+        """A whole template."""
+        return self._environment(locale).get_template(name).render(values)
+
+    def part(self, locale: str, name: str, macro: str, *arguments: Any) -> Markup:
+        """One macro of a template, already safe."""
+        module = self._environment(locale).get_template(name).module
+        return Markup(getattr(module, macro)(*arguments))  # noqa: S704 - a rendered macro is escaped
+
+    def _environment(self, locale: str) -> Environment:
+        found = self._environments.get(locale)
+        if found is None:
+            found = self._environments[locale] = self._make(words_for(locale))
+        return found
+
+    def _make(self, words: Words) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATE_DIR),
+            autoescape=True,
+            auto_reload=False,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        environment.install_gettext_callables(  # type: ignore[attr-defined]
+            words.gettext,
+            words.ngettext,
+            newstyle=True,
+            pgettext=words.pgettext,
+            npgettext=words.npgettext,
+        )
+        environment.globals.update(asset=self._assets.url)
+        environment.filters.update(
+            date=words.date,
+            moment=words.moment,
+            language=words.language_name,
+            letter=first_letter,
+            tone=tone,
+            problem=lambda code: problem_words(words, code),
+            action=lambda code: action_words(words, code),
+        )
+        return environment
+
+
+def first_letter(name: str) -> str:
+    """The letter on the mark beside a name."""
+    for character in name:
+        if unicodedata.category(character)[0] in "LN":
+            return character.upper()
+    return "·"
+
+
+def tone(identifier: int) -> int:
+    """One of the colours for marks, always the same for the same id."""
+    return (identifier ^ (identifier >> 16)) % TONES

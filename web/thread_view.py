@@ -1,0 +1,116 @@
+"""A thread's posts as HTML: one cached fragment per post, joined into a tree of lists.
+
+A fragment is the same for everybody who may see the post, so it is kept under the post's id,
+version and locale. The loop only joins strings: pages of a hundred replies are read all day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from markupsafe import Markup, escape
+
+from storage.threads import PostView
+from web.answers import Fact, post_fact
+from web.i18n import Words
+from web.visit import Visit, Web
+
+FOLDED_FROM = 4  # a branch this deep can be folded away
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What the template of one post shows."""
+
+    post: PostView
+    name: str
+    reach: Fact
+
+
+def fragment(web: Web, words: Words, post: PostView, *, audience: str) -> str:
+    """One post as HTML, from the cache if it is there."""
+    key = (post.id, post.version, words.locale, audience, post.author_display)
+    found = web.fragments.get(key)
+    if found is None:
+        name = post.author_display or post.author_name
+        body = Body(post, name, post_fact(words, audience))
+        found = str(web.templates.part(words.locale, "_post.html", "post", body))
+        web.fragments.put(key, found)
+    return found
+
+
+def opening(visit: Visit, post: PostView, *, audience: str) -> Markup:
+    """The opening post of a thread."""
+    return Markup(fragment(visit.web, visit.words, post, audience=audience))  # noqa: S704
+
+
+def tree(
+    visit: Visit, posts: list[PostView], *, audience: str, thread_id: int, after: list[int]
+) -> Markup:
+    """The replies as nested lists.
+
+    `after` is the path at which the page before ended: an ancestor on it was shown there; any
+    other ancestor that is not here was taken back or is hidden from this viewer.
+    """
+    words = visit.words
+    gap = _paragraph(words.gettext("A reply that is not shown here"))
+    earlier = words.gettext("A reply on the page before")
+    branches = _Branches([thread_id], words.gettext("Further replies"))
+    for post in posts:
+        branches.close_beside(post.path)
+        for ancestor in post.path[len(branches.ids) : -1]:
+            branches.open(
+                ancestor, _link(thread_id, ancestor, earlier) if ancestor in after else gap
+            )
+        branches.open(post.id, fragment(visit.web, words, post, audience=audience))
+    return branches.finish()
+
+
+@dataclass(slots=True)
+class _Branches:
+    """The list items that are open while the posts go by, from the thread down."""
+
+    ids: list[int]
+    fold_words: str
+    pieces: list[str] = field(default_factory=list)
+    has_list: list[bool] = field(default_factory=lambda: [False])
+
+    def open(self, identifier: int, html: str) -> None:
+        if not self.has_list[-1]:
+            self.has_list[-1] = True
+            if len(self.ids) >= FOLDED_FROM:
+                summary = escape(self.fold_words)
+                self.pieces.append(f'<details class="branch" open><summary>{summary}</summary>')
+            self.pieces.append('<ol class="tree">')
+        self.pieces.append("<li>")
+        self.pieces.append(html)
+        self.ids.append(identifier)
+        self.has_list.append(False)
+
+    def close_beside(self, path: list[int]) -> None:
+        """Close what is no ancestor of the post at this path."""
+        while self.ids != path[: len(self.ids)] or len(self.ids) == len(path):
+            self._close()
+
+    def finish(self) -> Markup:
+        while len(self.ids) > 1:
+            self._close()
+        if self.has_list[0]:
+            self.pieces.append("</ol>")
+        return Markup("".join(self.pieces))  # noqa: S704 - fragments are escaped where they are made
+
+    def _close(self) -> None:
+        if self.has_list.pop():
+            self.pieces.append("</ol>")
+            if len(self.ids) >= FOLDED_FROM:
+                self.pieces.append("</details>")
+        self.ids.pop()
+        self.pieces.append("</li>")
+
+
+def _paragraph(text: str) -> str:
+    return f'<p class="gap">{escape(text)}</p>'
+
+
+def _link(thread_id: int, post_id: int, text: str) -> str:
+    return f'<p class="gap"><a href="/t/{thread_id}#p{post_id}">{escape(text)}</a></p>'
