@@ -21,8 +21,8 @@ with known as (
   where not exists (select 1 from destinations d where d.host = h.host)
   order by h.host
   on conflict do nothing)
-insert into deliveries (activity_id, inbox, host, object_key, next_at)
-select $1, r.inbox, r.host, $2, $5
+insert into deliveries (activity_id, inbox, host, object_key, next_at, created_at)
+select $1, r.inbox, r.host, $2, $5, $5
 from unnest($3::text[], $4::text[]) as r (inbox, host)
 on conflict (activity_id, inbox) do nothing
 """

@@ -49,5 +49,5 @@ def band(number: int) -> int:
     """The lower bound of 0, 10, 20, 50, 100, 200, …: all that others learn of a number."""
     if number < 10:
         return 0
-    power = 10 ** (len(str(number)) - 1)
+    power = int("1".ljust(len(str(number)), "0"))
     return max(step * power for step in (1, 2, 5) if step * power <= number)

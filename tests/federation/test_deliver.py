@@ -1,0 +1,423 @@
+"""Deliveries over real HTTP to sinks on loopback: order, patience, and what a crash leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from federation import deliver
+from federation.keys import load_public_key
+from federation.signatures import is_signed_by, parse_signature, signed_texts
+from storage import activities, deliveries
+from storage.activities import Activity
+from storage.actors import Actor
+from storage.audience import Recipient
+from storage.db import Connection, Database
+from storage.ids import new_id
+from tests.factories import (
+    KEYPAIR,
+    make_community,
+    make_person,
+    make_site,
+    make_thread,
+)
+from tests.federation.sink import Request, Sink, open_sink
+from tests.federation.wire import MovableClock, make_member_elsewhere, open_wire, publish_all
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def fed(database: Database, clock: MovableClock):
+    async with open_wire(database, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def author(database: Database) -> Actor:
+    async with database.write() as conn:
+        await make_site(conn)
+        return await make_person(conn)
+
+
+async def send(
+    database: Database,
+    clock: MovableClock,
+    author: Actor,
+    sinks: Sequence[Sink],
+    *words: str,
+    key: int | None = None,
+) -> None:
+    """Queue one activity per word, each about an object of its own unless `key` names one."""
+    async with database.write() as conn:
+        for number, word in enumerate(words):
+            identifier = new_id(clock.now())
+            body = word.encode()
+            uri = f"https://here.test/ap/activities/{identifier}"
+            await activities.insert(
+                conn, Activity(identifier, uri, author.id, "Follow", None, body)
+            )
+            recipients = [Recipient(sink.inbox, sink.host, None) for sink in sinks]
+            await deliveries.queue(conn, identifier, key or number + 1, recipients, clock.now())
+
+
+async def waiting(conn: Connection) -> int:
+    return await conn.fetchval("select count(*) from deliveries")
+
+
+async def destination(conn: Connection, sink: Sink):
+    return await conn.fetchrow("select * from destinations where host = $1", sink.host)
+
+
+async def test_the_stored_bytes_are_sent_and_the_authors_key_signs_them(
+    fed, database, clock, author
+) -> None:
+    body = '{"id": 1,  "unusual":"spacing é"}'
+    async with open_sink() as sink:
+        await send(database, clock, author, [sink], body)
+        assert await deliver.step(fed) == 1
+    request = sink.requests[0]
+    assert request.body == body.encode()
+    assert dict(request.headers)[b"content-type"] == b"application/activity+json"
+    signature = parse_signature(request.headers)
+    assert signature is not None
+    assert signature.key_uri == f"{author.uri}#main-key"
+    texts = signed_texts(
+        signature, "POST", request.target, "", request.headers, request.body, clock.now()
+    )
+    assert is_signed_by(load_public_key(KEYPAIR.public_pem), signature, texts)
+    async with database.read() as conn:
+        assert await waiting(conn) == 0
+
+
+async def test_deliveries_about_one_object_arrive_in_order_and_alone(
+    fed, database, clock, author
+) -> None:
+    words = [str(number) for number in range(8)]
+    async with open_sink(Sink(delay=0.01)) as sink:
+        await send(database, clock, author, [sink], *words, key=7)
+        await deliver.step(fed)
+    assert [body.decode() for body in sink.bodies] == words
+    assert sink.most_at_once == 1
+
+
+async def test_a_host_gets_four_requests_at_a_time(fed, database, clock, author) -> None:
+    words = [str(number) for number in range(12)]
+    async with open_sink(Sink(delay=0.05)) as sink:
+        await send(database, clock, author, [sink], *words)
+        await deliver.step(fed)
+    assert sorted(sink.bodies) == sorted(word.encode() for word in words)
+    assert sink.most_at_once == 4
+
+
+async def test_a_slow_host_does_not_hold_up_another(fed, database, clock, author) -> None:
+    slow = Sink(gate=asyncio.Event())
+    stop = asyncio.Event()
+    async with open_sink(slow), open_sink() as quick:
+        await send(database, clock, author, [slow], "slow")
+        running = asyncio.create_task(deliver.run(fed, stop, "worker"))
+        await until(lambda: slow.requests)
+        for number in range(3):
+            await send(database, clock, author, [quick], f"quick {number}")
+            await until(lambda number=number: len(quick.requests) == number + 1)
+        slow.gate.set()
+        stop.set()
+        await asyncio.wait_for(running, 10)
+    async with database.read() as conn:
+        assert await waiting(conn) == 0
+
+
+async def test_a_failing_delivery_holds_back_only_its_own_object(
+    fed, database, clock, author
+) -> None:
+    is_ill = True
+
+    def answer(request: Request):
+        return (500 if is_ill and request.body == b"first" else 202), {}
+
+    async with open_sink(Sink(answer)) as sink:
+        await send(database, clock, author, [sink], "first", "second", key=7)
+        await send(database, clock, author, [sink], "other", key=8)
+        await deliver.step(fed)
+        assert sorted(sink.bodies) == [b"first", b"other"]
+        await send(database, clock, author, [sink], "later", key=9)
+        clock.move(timedelta(seconds=2))
+        await deliver.step(fed)
+        assert sink.bodies[2:] == [b"later"]
+        is_ill = False
+        clock.move(MINUTE)
+        await deliver.step(fed)
+        assert sink.bodies[3:] == [b"first", b"second"]
+    async with database.read() as conn:
+        assert await waiting(conn) == 0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 422, 301])
+async def test_a_refusal_is_final_and_remembered(fed, database, clock, author, status) -> None:
+    async with open_sink(Sink(lambda _: (status, {}))) as sink:
+        await send(database, clock, author, [sink], "a", "b", key=7)
+        await deliver.step(fed)
+        assert sink.bodies == [b"a", b"b"]
+    async with database.read() as conn:
+        assert await waiting(conn) == 0
+        row = await destination(conn, sink)
+        assert str(status) in row["last_error"]
+        assert row["failures"] == 0
+
+
+async def test_a_host_that_names_a_time_is_left_alone_until_then(
+    fed, database, clock, author
+) -> None:
+    status, headers = 429, {"retry-after": "600"}
+    async with open_sink(Sink(lambda _: (status, headers))) as sink:
+        await send(database, clock, author, [sink], "a")
+        await deliver.step(fed)
+        clock.move(9 * MINUTE)
+        await send(database, clock, author, [sink], "b")
+        assert await deliver.step(fed) == 0
+        assert sink.bodies == [b"a"]
+        status, headers = 503, {"retry-after": format_datetime(clock.now() + 10 * MINUTE)}
+        clock.move(2 * MINUTE)
+        await deliver.step(fed)
+        clock.move(7 * MINUTE)
+        seen = len(sink.bodies)
+        await deliver.step(fed)
+        assert len(sink.bodies) == seen
+        status, headers = 202, {}
+        clock.move(2 * MINUTE)
+        assert await deliver.step(fed) == 2
+    async with database.read() as conn:
+        row = await destination(conn, sink)
+    assert row["failing_since"] is None
+
+
+async def test_a_sign_of_life_does_not_shorten_the_time_that_a_host_named(
+    fed, database, clock, author
+) -> None:
+    async with open_sink(Sink(lambda _: (429, {"retry-after": "600"}))) as sink:
+        await send(database, clock, author, [sink], "a")
+        await deliver.step(fed)
+        async with database.write() as conn:
+            await deliveries.revive(conn, sink.host, clock.now())
+        clock.move(MINUTE)
+        await deliver.step(fed)
+        assert len(sink.requests) == 1
+
+
+async def test_a_host_that_does_not_answer_waits_longer_each_time_and_is_parked(
+    fed, database, clock, author
+) -> None:
+    async with open_sink() as sink:
+        pass
+    await send(database, clock, author, [sink], "a", "b")
+    waits = []
+    for _ in range(200):
+        await deliver.step(fed)
+        async with database.read() as conn:
+            row = await destination(conn, sink)
+        if row["parked_at"] is not None:
+            break
+        waits.append(row["next_at"] - clock.now())
+        clock.move(waits[-1])
+    assert row["parked_at"] is not None
+    assert 14 * DAY <= row["parked_at"] - row["failing_since"] < 15 * DAY
+    assert timedelta(seconds=5) < waits[0] < MINUTE
+    assert waits[4] > 3 * waits[1]
+    assert max(waits) < timedelta(hours=8)
+    assert len(waits) > 20
+    clock.move(30 * DAY)
+    assert await deliver.step(fed) == 0
+    async with open_sink(Sink(port=sink.port)) as back:
+        async with database.write() as conn:
+            await deliveries.revive(conn, sink.host, clock.now())
+        assert await deliver.step(fed) == 2
+        assert sorted(back.bodies) == [b"a", b"b"]
+
+
+async def test_a_sign_of_life_ends_the_wait(fed, database, clock, author) -> None:
+    async with open_sink() as sink:
+        pass
+    await send(database, clock, author, [sink], "a")
+    await deliver.step(fed)
+    async with open_sink(Sink(port=sink.port)) as back:
+        await deliver.step(fed)
+        assert back.bodies == []
+        async with database.write() as conn:
+            await deliveries.revive(conn, sink.host, clock.now())
+        await deliver.step(fed)
+        assert back.bodies == [b"a"]
+
+
+async def test_a_delivery_that_fails_for_two_weeks_is_given_up(
+    fed, database, clock, author
+) -> None:
+    async with open_sink(Sink(lambda request: (500 if request.body == b"a" else 202, {}))) as sink:
+        await send(database, clock, author, [sink], "a")
+        async with database.write() as conn:
+            await conn.execute("update deliveries set created_at = $1", clock.now() - 15 * DAY)
+        await deliver.step(fed)
+        async with database.read() as conn:
+            assert await waiting(conn) == 0
+            assert "given up" in (await destination(conn, sink))["last_error"]
+
+
+async def test_many_errors_and_no_success_speak_for_the_whole_host(
+    fed, database, clock, author
+) -> None:
+    async with open_sink(Sink(lambda _: (502, {}))) as sink:
+        await send(database, clock, author, [sink], *[str(number) for number in range(30)])
+        await deliver.step(fed)
+        assert len(sink.requests) < 10
+    async with database.read() as conn:
+        assert (await destination(conn, sink))["failures"] == 1
+
+
+async def test_a_leased_host_is_nobody_elses_until_the_lease_ends(
+    fed, database, clock, author
+) -> None:
+    async with open_sink() as sink:
+        await send(database, clock, author, [sink], "a")
+        async with database.read() as conn:
+            first = await deliveries.lease_hosts(conn, "x", clock.now(), deliver.LEASE, limit=9)
+            again = await deliveries.lease_hosts(conn, "y", clock.now(), deliver.LEASE, limit=9)
+        assert [leased.host for leased in first] == [sink.host]
+        assert again == []
+        clock.move(timedelta(seconds=59))
+        assert await deliver.step(fed) == 0
+        clock.move(timedelta(seconds=2))
+        assert await deliver.step(fed) == 1
+        assert sink.bodies == [b"a"]
+
+
+async def test_a_worker_that_comes_back_late_does_not_free_anothers_lease(
+    fed, database, clock, author
+) -> None:
+    async with open_sink() as sink:
+        await send(database, clock, author, [sink], "a")
+    async with database.read() as conn:
+        await deliveries.lease_hosts(conn, "x", clock.now(), deliver.LEASE, limit=9)
+        clock.move(2 * MINUTE)
+        await deliveries.lease_hosts(conn, "y", clock.now(), deliver.LEASE, limit=9)
+        report = deliveries.HostReport(sink.host, "failed", clock.now() + DAY, "late")
+        late = deliveries.Settlement(hosts=[report])
+        await deliveries.settle(conn, "x", clock.now(), late)
+        row = await destination(conn, sink)
+    assert (row["leased_by"], row["failures"]) == ("y", 0)
+
+
+async def test_a_worker_that_dies_in_mid_delivery_loses_nothing(
+    fed, database, clock, author
+) -> None:
+    sink = Sink(gate=asyncio.Event())
+    async with open_sink(sink):
+        await send(database, clock, author, [sink], "a", "b", key=7)
+        dying = asyncio.create_task(deliver.run(fed, asyncio.Event(), "dying"))
+        await until(lambda: sink.requests)
+        dying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await dying
+        async with database.read() as conn:
+            assert await waiting(conn) == 2
+        sink.gate.set()
+        clock.move(deliver.LEASE)
+        await deliver.step(fed)
+        assert sink.bodies == [b"a", b"a", b"b"]
+    async with database.read() as conn:
+        assert await waiting(conn) == 0
+
+
+async def test_a_worker_that_stops_finishes_what_is_under_way(fed, database, clock, author) -> None:
+    sink = Sink(gate=asyncio.Event())
+    async with open_sink(sink):
+        await send(database, clock, author, [sink], "a", "b", key=7)
+        stop = asyncio.Event()
+        running = asyncio.create_task(deliver.run(fed, stop, "worker"))
+        await until(lambda: sink.requests)
+        stop.set()
+        sink.gate.set()
+        await asyncio.wait_for(running, 5)
+    async with database.read() as conn:
+        rows = await conn.fetch(
+            "select a.body from deliveries d join activities a on a.id = d.activity_id"
+        )
+        row = await destination(conn, sink)
+    assert [row["body"] for row in rows] == [b"b"]
+    assert row["leased_until"] is None
+
+
+async def test_nothing_goes_to_a_blocked_server_or_while_nobody_is_federated_with(
+    fed, database, clock, author
+) -> None:
+    async with open_sink() as sink:
+        await send(database, clock, author, [sink], "a")
+        async with database.write() as conn:
+            await conn.execute(
+                "insert into instances (host, policy) values ($1, 'refused')", sink.host
+            )
+        await deliver.step(fed)
+        async with database.write() as conn:
+            await conn.execute("update instances set policy = 'default'")
+            await conn.execute("update site set federation_mode = 'nobody'")
+        await deliver.step(fed)
+        async with database.write() as conn:
+            await conn.execute("update site set federation_mode = 'named'")
+        await deliver.step(fed)
+        assert sink.requests == []
+        async with database.write() as conn:
+            await conn.execute("update instances set policy = 'allowed'")
+        await deliver.step(fed)
+        assert sink.bodies == [b"a"]
+
+
+async def test_a_closed_post_stays_here_when_the_last_member_there_left_meanwhile(
+    fed, database, clock
+) -> None:
+    async with open_sink() as sink:
+        async with database.write() as conn:
+            await make_site(conn)
+            owner = await make_person(conn)
+            community = await make_community(conn, owner, readers="members", hosts=(sink.host,))
+            member = await make_member_elsewhere(conn, community, sink.host, "dazzle")
+            await conn.execute(
+                "update actors set shared_inbox = $2 where id = $1", member.id, sink.inbox
+            )
+            await make_thread(conn, owner, community)
+        await publish_all(fed)
+        async with database.write() as conn:
+            assert await waiting(conn) == 1
+            await conn.execute(
+                "update memberships set state = 'left' where actor_id = $1", member.id
+            )
+        await deliver.step(fed)
+        assert sink.requests == []
+    async with database.read() as conn:
+        assert await waiting(conn) == 0
+
+
+async def test_an_activity_is_queued_once_per_inbox(database, clock, author) -> None:
+    sink = Sink(port=1)
+    recipients = [Recipient(sink.inbox, sink.host, None)] * 2
+    async with database.write() as conn:
+        identifier = new_id(clock.now())
+        await activities.insert(conn, Activity(identifier, "u", author.id, "Follow", None, b"x"))
+        await deliveries.queue(conn, identifier, 1, recipients, clock.now())
+        await deliveries.queue(conn, identifier, 1, recipients, clock.now())
+        assert await waiting(conn) == 1
+        await deliveries.cancel_host(conn, sink.host)
+        assert await waiting(conn) == 0
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(8):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
