@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from html import escape
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -33,6 +33,10 @@ HEADERS = {
     "vary": "Signature",
     "x-content-type-options": "nosniff",
 }
+
+NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}")  # a person's, a community's, or the host
+PAGE_PATH = re.compile(r"/[uc]/([A-Za-z0-9_]{1,64})")
+ACTOR_PATH = re.compile(r"/ap/actors/[0-9]{1,19}")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -124,8 +128,10 @@ async def _find(
         return _subject(site, site.host, site.instance_uri, f"{site.origin}/")
     if name is not None:
         actor = await actors.find_local_unfiltered(conn, name)
-    else:
+    elif ACTOR_PATH.fullmatch(resource.removeprefix(site.origin)):
         actor = await actors.read_by_uri_unfiltered(conn, resource)
+    else:
+        return None
     if actor is None or not actor.is_local:
         return None
     if actor.kind == "community":
@@ -139,15 +145,11 @@ async def _find(
 
 def _name_in(site: Site, resource: str) -> str | None:
     """The local name that `acct:name@host` or the address of a page means."""
-    if "://" in resource:
-        parts = urlsplit(resource)
-        if f"{parts.scheme}://{parts.netloc.lower()}" != site.origin.lower():
-            return None
-        pieces = parts.path.split("/")
-        return pieces[2] if len(pieces) == 3 and pieces[1] in {"u", "c"} else None
-    handle = resource.removeprefix("acct:").removeprefix("@")
-    name, _, host = handle.rpartition("@")
-    return name if host.lower() == site.host and name else None
+    page = PAGE_PATH.fullmatch(resource.removeprefix(site.origin))
+    if page is not None:
+        return page[1]
+    name, _, host = resource.removeprefix("acct:").removeprefix("@").rpartition("@")
+    return name if host.lower() == site.host and NAME.fullmatch(name) else None
 
 
 def _subject(site: Site, name: str, uri: str, page: str) -> dict[str, Any]:

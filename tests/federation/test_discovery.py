@@ -1,0 +1,130 @@
+"""WebFinger, host-meta and NodeInfo."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+from starlette.routing import Router
+
+from federation.routes import routes
+from storage.db import Database
+from tests.factories import SITE, make_community, make_person, make_site
+from tests.federation.wire import open_wire
+
+FINGER = "/.well-known/webfinger"
+
+
+@pytest.fixture
+async def client(database: Database):
+    async with open_wire(database) as fed:
+        async with database.write() as conn:
+            await make_site(conn)
+            await make_person(conn, "zebra")
+            await make_community(conn, name="marfan")
+        transport = httpx.ASGITransport(Router(routes(fed)))
+        async with httpx.AsyncClient(transport=transport, base_url=SITE.origin) as opened:
+            yield opened
+
+
+@pytest.mark.parametrize(
+    ("resource", "page"),
+    [
+        ("acct:zebra@here.test", "/u/zebra"),
+        ("zebra@here.test", "/u/zebra"),
+        ("acct:@zebra@here.test", "/u/zebra"),
+        ("acct:ZEBRA@HERE.test", "/u/zebra"),
+        ("acct:marfan@here.test", "/c/marfan"),
+        ("https://here.test/u/zebra", "/u/zebra"),
+        ("https://here.test/c/marfan", "/c/marfan"),
+        ("acct:here.test@here.test", "/"),
+    ],
+)
+async def test_people_communities_and_the_server_have_one_self_link(
+    client, resource: str, page: str
+) -> None:
+    response = await client.get(FINGER, params={"resource": resource})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/jrd+json"
+    assert response.headers["access-control-allow-origin"] == "*"
+    document = response.json()
+    assert document["subject"].startswith("acct:")
+    links = {link["rel"]: link for link in document["links"]}
+    assert len(links) == len(document["links"])
+    assert links["self"]["type"] == "application/activity+json"
+    assert links["http://webfinger.net/rel/profile-page"]["href"] == SITE.origin + page
+    actor = (await client.get(links["self"]["href"])).json()
+    assert f"acct:{actor['webfinger']}" == document["subject"]
+    again = await client.get(FINGER, params={"resource": actor["id"]})
+    assert again.json() == document
+
+
+async def test_the_origin_is_the_server(client) -> None:
+    for resource in (SITE.origin, f"{SITE.origin}/"):
+        document = (await client.get(FINGER, params={"resource": resource})).json()
+        assert document["links"] == [
+            {
+                "rel": "https://www.w3.org/ns/activitystreams#Service",
+                "type": "application/activity+json",
+                "href": SITE.instance_uri,
+            }
+        ]
+
+
+@pytest.mark.parametrize("query", ["", "?resource=", "?resource=zebra", "?rel=self"])
+async def test_a_missing_resource_is_a_bad_request(client, query: str) -> None:
+    response = await client.get(FINGER + query)
+    assert response.status_code == 400
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "acct:nobody@here.test",
+        "acct:zebra@there.test",
+        "acct:undefined@here.test",
+        "acct:@here.test",
+        "https://there.test/u/zebra",
+        "https://here.test/u/zebra/x",
+        "https://here.test/t/zebra",
+        "http://here.test/u/zebra",
+        "https://[/u/zebra",
+        "acct:a\x00b@here.test",
+    ],
+)
+async def test_who_is_not_here_is_not_found(client, resource: str) -> None:
+    response = await client.get(FINGER, params={"resource": resource})
+    assert response.status_code == 404
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+async def test_host_meta_points_to_webfinger(client) -> None:
+    response = await client.get("/.well-known/host-meta")
+    assert response.headers["content-type"].startswith("application/xrd+xml")
+    link = ElementTree.fromstring(response.text)[0]
+    assert link.get("rel") == "lrdd"
+    assert link.get("template") == f"{SITE.origin}{FINGER}?resource={{uri}}"
+
+
+async def test_nodeinfo_tells_the_software_and_only_bands_of_numbers(
+    client, database: Database
+) -> None:
+    async with database.write() as conn:
+        for _ in range(13):
+            await make_person(conn)
+    links = (await client.get("/.well-known/nodeinfo")).json()["links"]
+    application = links.pop()
+    assert application["rel"] == "https://www.w3.org/ns/activitystreams#Application"
+    assert application["href"] == SITE.instance_uri
+    for link, version in zip(links, ("2.0", "2.1"), strict=True):
+        response = await client.get(link["href"])
+        document = response.json()
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert link["rel"] == f"http://nodeinfo.diaspora.software/ns/schema/{version}"
+        assert document["version"] == version
+        assert document["software"]["name"] == "dazzle"
+        assert document["protocols"] == ["activitypub"]
+        assert document["openRegistrations"] is True
+        assert document["usage"] == {"users": {"total": 10}}
