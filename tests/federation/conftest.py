@@ -1,0 +1,88 @@
+"""This server with its inbox on loopback, and another one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from starlette.applications import Starlette
+
+from federation import inbox, receive
+from federation.context import Federation, open_federation
+from forum.ports import SystemClock
+from forum.site import Site
+from storage.db import Database
+from tests.factories import make_site
+from tests.federation.peer import Peer, open_peer, serve
+from tests.federation.wire import PlainRenderer
+
+
+@dataclass
+class Here:
+    """Our side: `inbox` is where others post to."""
+
+    fed: Federation
+    database: Database
+    site: Site
+
+    @property
+    def inbox(self) -> str:
+        return self.site.shared_inbox
+
+    async def work(self) -> None:
+        """Work through everything that is due."""
+        while await receive.step(self.fed):
+            pass
+
+    async def fetch(self, statement: str, *arguments: object) -> list[tuple[object, ...]]:
+        async with self.database.read() as conn:
+            return [tuple(row) for row in await conn.fetch(statement, *arguments)]
+
+    async def inbox_states(self) -> list[tuple[object, ...]]:
+        return await self.fetch("select type, state, reason from inbox order by id")
+
+
+EMPTY = """
+truncate actors, inbox, seen, tombstones, events, activities, destinations, instances, limits,
+  modlog, reports cascade;
+delete from site;
+insert into site default values;
+"""
+
+
+@pytest.fixture
+async def emptied(shared_database: str) -> AsyncIterator[Database]:
+    """The shared database with nothing in it: quicker than a new one, for tests that commit."""
+    opened = await Database.open(shared_database)
+    async with opened.read() as conn:
+        await conn.execute(EMPTY)
+    yield opened
+    async with opened.read() as conn:
+        await conn.execute(EMPTY)
+    await opened.close()
+
+
+@pytest.fixture
+async def here(emptied: Database) -> AsyncIterator[Here]:
+    database, app = emptied, Starlette()
+    async with serve(app) as origin:
+        site = Site(origin)
+        async with database.write() as conn:
+            await make_site(conn, site=site)
+        fed = open_federation(database, site, SystemClock(), PlainRenderer(), allow_loopback=True)
+        app.router.routes.extend(inbox.routes(fed))
+        yield Here(fed, database, site)
+        await fed.close()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    async with open_peer() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def other_peer() -> AsyncIterator[Peer]:
+    async with open_peer() as opened:
+        yield opened
