@@ -99,7 +99,9 @@ async def make_community(visit: Visit) -> Response:
     answers = _read_answers(visit)
     with form.checked():
         check_name(name)
+    with form.checked():
         communities.check_answers(answers)
+    with form.checked():
         form.stop_if_wrong()
         await visit.count("make_community", most=MAKES_PER_DAY, per=timedelta(days=1))
         about = await compose_text(services.renderer, description, field="description")

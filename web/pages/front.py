@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from forum.text import plain_text
 from storage.communities import (
     Community,
     list_communities,
@@ -26,6 +27,7 @@ from web.visit import Visit
 LINES = 30
 CARDS_ON_FRONT = 6
 CARDS = 60
+ABOUT = 180  # characters of a description on a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Card:
 
     community: Community
     address: str
+    about: str
     facts: list[Fact]
 
 
@@ -126,7 +129,20 @@ async def show_help(visit: Visit, conn: Connection) -> Response:
 
 async def card_of(visit: Visit, conn: Connection, community: Community) -> Card:
     hosts = await hosts_of(conn, community)
-    return Card(community, address_of(community), strip_of(visit.words, community, hosts)[:2])
+    return Card(
+        community=community,
+        address=address_of(community),
+        about=shortened(plain_text(community.description_html)),
+        facts=strip_of(visit.words, community, hosts)[:2],
+    )
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, whole words only."""
+    line = " ".join(text.split())
+    if len(line) <= ABOUT:
+        return line
+    return line[:ABOUT].rsplit(" ", 1)[0] + " …"
 
 
 async def hosts_of(conn: Connection, community: Community) -> list[str]:

@@ -63,7 +63,7 @@ async def block(visit: Visit) -> Response:
 
 async def delete(visit: Visit) -> Response:
     """Take one's own post back."""
-    return await _act(visit, _delete, done="deleted", onward="/")
+    return await _act(visit, _delete, done="deleted", onward="thread")
 
 
 async def remove(visit: Visit) -> Response:
@@ -97,6 +97,8 @@ async def _act(visit: Visit, act: Act, *, done: str, onward: str = "") -> Respon
             await visit.count("report", most=REPORTS_PER_HOUR, per=timedelta(hours=1))
         async with visit.services.database.write() as conn:
             await act(visit, conn, post)
+        if onward == "thread":
+            onward = f"/t/{post.thread_id}" if post.kind == "reply" else "/"
         return respond.redirect(visit, onward or f"/p/{post.id}", done=done)
     async with visit.services.database.read() as conn:
         return await _page(visit, conn, post)
