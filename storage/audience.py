@@ -43,7 +43,8 @@ join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
 left join instances i on i.host = a.host
 cross join site s
 where m.community_id = $1 and m.state = 'accepted'
-  and travels_to(m.community_id, a.host)
+  and exists (
+    select 1 from travelling_communities(a.host) t where t.actor_id = m.community_id)
   and coalesce(i.policy, 'default') <> 'refused'
   and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
 """
@@ -62,7 +63,8 @@ join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
 left join instances i on i.host = a.host
 cross join site s
 where m.community_id = $1
-  and (m.state = 'left' or (m.state = 'accepted' and travels_to(m.community_id, a.host)))
+  and (m.state = 'left' or (m.state = 'accepted' and exists (
+    select 1 from travelling_communities(a.host) t where t.actor_id = m.community_id)))
   and coalesce(i.policy, 'default') <> 'refused'
   and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
 """
@@ -82,7 +84,8 @@ join memberships m on m.community_id = p.community_id and m.actor_id = a.id
 left join instances i on i.host = a.host
 cross join site s
 where p.thread_id = $1 and p.kind <> 'boost' and p.state = 'live' and p.audience = 'public'
-  and travels_to(p.community_id, a.host)
+  and exists (
+    select 1 from travelling_communities(a.host) t where t.actor_id = p.community_id)
   and coalesce(i.policy, 'default') <> 'refused'
   and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
 """
@@ -93,7 +96,10 @@ async def recipients_in_thread(conn: Connection, thread_id: int) -> list[Recipie
     return await fetch_all(conn, Recipient, RECIPIENTS_IN_THREAD, thread_id)
 
 
-READS_COMMUNITY = "select reads_community($1::bigint, $2::bigint, $3::text)"
+READS_COMMUNITY = """
+select exists (
+  select 1 from readable_communities($2::bigint, $3::text) c where c.actor_id = $1)
+"""
 
 
 async def reads_community(conn: Connection, viewer: Viewer, community_id: int) -> bool:

@@ -131,12 +131,15 @@ async def read_unfiltered(conn: Connection, community_id: int) -> Community | No
 READ_VIEW = f"""
 select {COLUMNS}, r.can_read, m.state as my_state, m.role as my_role,
   m.stopped_until as my_stopped_until,
-  case when r.can_read then member_band(c.actor_id) else 0 end as member_band
+  case when r.can_read then (select b from member_bands(c.actor_id) as b) else 0 end as member_band
 from visible_communities($1::bigint, $2::text) c
 join actors a on a.id = c.actor_id
 left join memberships m on m.community_id = c.actor_id and m.actor_id = $1
 cross join lateral (
-  select reads_community(c.actor_id, $1::bigint, $2::text) as can_read) r
+  select exists (
+    select 1 from readable_communities($1::bigint, $2::text) r where r.actor_id = c.actor_id
+  ) as can_read
+  offset 0) r
 where c.actor_id = $3
 """
 
@@ -152,7 +155,7 @@ LIST = f"""
 select {COLUMNS}
 from visible_communities($1::bigint, $2::text) c
 join actors a on a.id = c.actor_id
-where a.is_local and lower(a.name) > lower($3)
+where a.is_local and a.kind = 'community' and lower(a.name) > lower($3)
 order by lower(a.name)
 limit $4
 """
@@ -194,9 +197,10 @@ async def list_hosts(conn: Connection, community_id: int) -> list[str]:
 
 
 COUNT_BAND = """
-select member_band(c.actor_id)
+select (select b from member_bands(c.actor_id) as b)
 from visible_communities($1::bigint, $2::text) c
-where c.actor_id = $3 and reads_community(c.actor_id, $1::bigint, $2::text)
+join readable_communities($1::bigint, $2::text) r on r.actor_id = c.actor_id
+where c.actor_id = $3
 """
 
 

@@ -22,6 +22,15 @@ Row = TypeVar("Row")
 
 COMMAND_TIMEOUT = 15.0  # seconds; a page that waits longer is a fault, not patience
 
+# The read rule takes longer to plan than to run, so a statement is planned once per connection;
+# for the same reason nothing is worth compiling.
+SETTINGS = {
+    "application_name": "dazzle",
+    "timezone": "UTC",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+
 
 class Database:
     """A pool of connections to one PostgreSQL database."""
@@ -39,7 +48,7 @@ class Database:
             max_size=max_size,
             init=_prepare_connection,
             command_timeout=COMMAND_TIMEOUT,
-            server_settings={"application_name": "dazzle", "timezone": "UTC"},
+            server_settings=SETTINGS,
         )
         return cls(pool, Doorbell(dsn))
 

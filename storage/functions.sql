@@ -3,56 +3,71 @@
 -- A viewer is two values: viewer_actor (a member here, or an actor of another server) and
 -- viewer_host. viewer_host is null for people in the browser or an app of this server; it is the
 -- host of the server that asks at the ActivityPub door, and '' there for a server nobody knows.
--- All functions are `language sql stable`, neither strict nor security definer, and set nothing:
--- only then does the planner inline them into the query that calls them.
+--
+-- All functions are `language sql stable`, neither strict nor security definer, and set nothing.
+-- Those that return rows are inlined by the planner into the query that calls them. Those that
+-- return one value cannot be, since they ask a table: none of them is called once per row.
 
 -- Has the administrator refused that server, or the one it is a part of?
 create or replace function refuses(asking_host text) returns boolean
 language sql stable as $$
-  select (asking_host <> '') is true and exists (
+  select exists (
     select 1 from instances i
     where i.policy = 'refused'
       and (i.host = asking_host or right(asking_host, length(i.host) + 1) = '.' || i.host))
 $$;
 
+-- Communities whose posts may be handed to that server at all.
+create or replace function travelling_communities(to_host text) returns setof communities
+language sql stable as $$
+  select c.* from communities c
+  where c.travels = 'anywhere'
+    or (c.travels = 'named' and exists (
+      select 1 from community_hosts h
+      where h.community_id = c.actor_id and h.host = to_host))
+$$;
+
+-- Communities in which that server has an accepted member, and those that it runs.
+create or replace function communities_read_at(of_host text) returns setof communities
+language sql stable as $$
+  select c.* from communities c
+  where exists (
+      select 1 from memberships m join actors a on a.id = m.actor_id
+      where m.community_id = c.actor_id and m.state = 'accepted' and a.host = of_host
+        and not a.is_local and a.state = 'live')
+    or exists (
+      select 1 from actors a
+      where a.id = c.actor_id and a.host = of_host and not a.is_local)
+$$;
+
 -- May what is written in this community be handed to that server at all?
 create or replace function travels_to(community bigint, to_host text) returns boolean
 language sql stable as $$
-  select community is null or exists (
-    select 1 from communities c
-    where c.actor_id = community
-      and (c.travels = 'anywhere'
-        or (c.travels = 'named' and exists (
-          select 1 from community_hosts h
-          where h.community_id = c.actor_id and h.host = to_host))))
+  select community is null
+    or exists (select 1 from travelling_communities(to_host) c where c.actor_id = community)
 $$;
 
--- Is somebody of that server an accepted member, or is it the community's own server?
-create or replace function host_has_member(community bigint, of_host text) returns boolean
-language sql stable as $$
-  select exists (
-    select 1 from memberships m join actors a on a.id = m.actor_id
-    where m.community_id = community and m.state = 'accepted' and a.host = of_host
-      and not a.is_local and a.state = 'live')
-  or exists (
-    select 1 from actors a where a.id = community and a.host = of_host and not a.is_local)
+-- Communities in which this viewer may read what is written.
+create or replace function readable_communities(viewer_actor bigint, viewer_host text)
+returns setof communities language sql stable as $$
+  select c.* from communities c
+  where (c.readers = 'anyone'
+      or exists (
+        select 1 from memberships m
+        where m.community_id = c.actor_id and m.actor_id = viewer_actor
+          and m.state = 'accepted')
+      or (viewer_actor is null and viewer_host <> '' and exists (
+        select 1 from communities_read_at(viewer_host) r where r.actor_id = c.actor_id)))
+    and (viewer_host is null or exists (
+      select 1 from travelling_communities(viewer_host) t where t.actor_id = c.actor_id))
+    and (viewer_host is null or not refuses(viewer_host))
 $$;
 
 -- May this viewer read what is written in this community?
 create or replace function reads_community(community bigint, viewer_actor bigint, viewer_host text)
 returns boolean language sql stable as $$
   select exists (
-    select 1 from communities c
-    where c.actor_id = community
-      and not refuses(viewer_host)
-      and (viewer_host is null or travels_to(c.actor_id, viewer_host))
-      and (c.readers = 'anyone'
-        or exists (
-          select 1 from memberships m
-          where m.community_id = c.actor_id and m.actor_id = viewer_actor
-            and m.state = 'accepted')
-        or (viewer_actor is null and viewer_host <> ''
-          and host_has_member(c.actor_id, viewer_host))))
+    select 1 from readable_communities(viewer_actor, viewer_host) c where c.actor_id = community)
 $$;
 
 -- Posts that this viewer is allowed to see: authorisation only, not preference.
@@ -66,18 +81,22 @@ returns setof posts language sql stable as $$
           select 1 from memberships m
           where m.community_id = p.community_id and m.actor_id = viewer_actor
             and m.state = 'accepted')
-        or (viewer_actor is null and viewer_host <> ''
-          and host_has_member(p.community_id, viewer_host))))
+        or (viewer_actor is null and viewer_host <> '' and exists (
+          select 1 from communities_read_at(viewer_host) r
+          where r.actor_id = p.community_id))))
       or (p.audience in ('followers', 'direct') and p.author_id = viewer_actor))
-    and (viewer_host is null or travels_to(p.community_id, viewer_host))
-    and not exists (
-      select 1 from actors a left join instances i on i.host = a.host
-      where a.id = p.author_id and (a.state <> 'live' or (i.policy = 'refused' and not a.is_local)))
-    and not exists (
-      select 1 from blocks b
-      where (b.blocker_id = p.author_id and b.blocked_id = viewer_actor)
-         or (b.blocker_id = viewer_actor and b.blocked_id = p.author_id))
-    and not refuses(viewer_host)
+    and (viewer_host is null or p.community_id is null or exists (
+      select 1 from travelling_communities(viewer_host) t where t.actor_id = p.community_id))
+    and (viewer_host is null or not refuses(viewer_host))
+    and exists (
+      select 1 from actors a
+      where a.id = p.author_id and a.state = 'live'
+        and (a.is_local or not exists (
+          select 1 from instances i where i.host = a.host and i.policy = 'refused')))
+    and (viewer_actor is null or p.author_id not in (
+      select b.blocked_id from blocks b where b.blocker_id = viewer_actor
+      union all
+      select b.blocker_id from blocks b where b.blocked_id = viewer_actor))
 $$;
 
 -- Communities that this viewer may know of: their name card, not their content.
@@ -96,9 +115,11 @@ returns setof communities language sql stable as $$
         where m.community_id = c.actor_id and m.actor_id = viewer_actor
           and m.state in ('asked', 'accepted'))))
     and exists (
-      select 1 from actors a left join instances i on i.host = a.host
-      where a.id = c.actor_id and a.state = 'live' and (a.is_local or i.policy is distinct from 'refused'))
-    and not refuses(viewer_host)
+      select 1 from actors a
+      where a.id = c.actor_id and a.state = 'live'
+        and (a.is_local or not exists (
+          select 1 from instances i where i.host = a.host and i.policy = 'refused')))
+    and (viewer_host is null or not refuses(viewer_host))
 $$;
 
 -- Posts that a moderator acts on: everything but what is erased, in communities they moderate,
@@ -134,7 +155,7 @@ language sql stable as $$
 $$;
 
 -- The number of members as others may see it: the lower bound of a band.
-create or replace function member_band(community bigint) returns integer
+create or replace function member_bands(community bigint) returns setof integer
 language sql stable as $$
   select max(b.bound)
   from unnest(array[0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000])

@@ -19,13 +19,13 @@ class Lengths:
 
 READ_LENGTHS = """
 select
-  (select count(*) from inbox where state = 'waiting'),
-  (select count(*) from inbox where state = 'dead'),
-  (select count(*) from events where state = 'waiting'),
-  (select count(*) from events where state = 'dead'),
-  (select count(*) from deliveries),
+  (select count(*) from inbox where state = 'waiting') as inbox,
+  (select count(*) from inbox where state = 'dead') as dead_inbox,
+  (select count(*) from events where state = 'waiting') as events,
+  (select count(*) from events where state = 'dead') as dead_events,
+  (select count(*) from deliveries) as deliveries,
   (select coalesce(extract(epoch from now() - min(at)), 0)::float8 from events
-    where state = 'waiting')
+    where state = 'waiting') as oldest_event
 """
 
 

@@ -8,17 +8,22 @@ ancestor is missing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
+from storage.ids import MAX_ID
 
 COLUMNS = """p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.parent_id,
   p.path, p.audience, p.state, p.title, p.source, p.html, p.content_note, p.sensitive, p.language,
   p.is_local, p.published_at, p.edited_at, p.version"""
 
 LINE_COLUMNS = """p.id, p.title, a.name as author_name, a.host as author_host,
-  a.is_local as author_is_local, a.display_name as author_display, p.published_at, p.active_at, p.reply_count, p.content_note, p.community_id"""
+  a.is_local as author_is_local, a.display_name as author_display, p.published_at, p.active_at,
+  p.reply_count, p.content_note, p.community_id"""
+
+# Where a first page begins: a bound that is always there keeps each list on its index.
+PAST_ALL = (datetime(9999, 1, 1, tzinfo=UTC), MAX_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +105,18 @@ class PageVersion:
     epoch: int
 
 
+# The order by is for the planner: it takes the thread's index, and stops at the first post.
 READ_PAGE_VERSION = """
 select t.version, s.epoch
 from posts t
 cross join site s
-where t.id = $1 and exists (
-  select 1 from visible_posts(null::bigint, null::text) p where p.thread_id = t.id)
+cross join lateral (
+  select p.id
+  from visible_posts(null::bigint, null::text) p
+  where p.thread_id = t.id and p.kind <> 'boost'
+  order by p.path
+  limit 1) first
+where t.id = $1
 """
 
 
@@ -157,7 +168,7 @@ select p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.p
   a.is_local as author_is_local, a.display_name as author_display, a.url as author_url
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
-where p.thread_id = $3 and p.kind <> 'boost' and ($4::bigint[] is null or p.path > $4)
+where p.thread_id = $3 and p.kind <> 'boost' and p.path > $4::bigint[]
 order by p.path
 limit $5
 """
@@ -168,7 +179,7 @@ async def read_thread(
 ) -> list[PostView]:
     """A thread and its replies in tree order, from `after` (a path) on. Empty when hidden."""
     return await fetch_all(
-        conn, PostView, READ_THREAD, viewer.actor_id, viewer.host, thread_id, after, limit
+        conn, PostView, READ_THREAD, viewer.actor_id, viewer.host, thread_id, after or [], limit
     )
 
 
@@ -181,9 +192,7 @@ where p.thread_id = $3 and p.kind <> 'boost' and p.path <= $4::bigint[]
 
 async def count_up_to(conn: Connection, viewer: Viewer, thread_id: int, path: list[int]) -> int:
     """How many posts of a thread the viewer passes before and with the one at `path`."""
-    return int(
-        await conn.fetchval(COUNT_UP_TO, viewer.actor_id, viewer.host, thread_id, path) or 0
-    )
+    return int(await conn.fetchval(COUNT_UP_TO, viewer.actor_id, viewer.host, thread_id, path) or 0)
 
 
 LIST_THREADS = f"""
@@ -191,7 +200,7 @@ select {LINE_COLUMNS}
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 where p.community_id = $3 and p.kind = 'thread'
-  and ($4::timestamptz is null or (p.active_at, p.id) < ($4, $5::bigint))
+  and (p.active_at, p.id) < ($4::timestamptz, $5::bigint)
 order by p.active_at desc, p.id desc
 limit $6
 """
@@ -206,7 +215,7 @@ async def list_threads(
     limit: int,
 ) -> list[ThreadLine]:
     """Threads of a community, the latest active first; `before` is (active_at, id)."""
-    at, thread_id = before or (None, None)
+    at, thread_id = before or PAST_ALL
     return await fetch_all(
         conn,
         ThreadLine,
@@ -231,7 +240,7 @@ cross join lateral (
     p.community_id
   from visible_posts($1::bigint, $2::text) p
   where p.community_id = m.community_id and p.kind = 'thread'
-    and ($3::timestamptz is null or (p.active_at, p.id) < ($3, $4::bigint))
+    and (p.active_at, p.id) < ($3::timestamptz, $4::bigint)
   order by p.active_at desc, p.id desc
   limit $5) t
 join actors a on a.id = t.author_id
@@ -245,7 +254,7 @@ async def list_home(
     conn: Connection, viewer: Viewer, *, before: tuple[datetime, int] | None = None, limit: int
 ) -> list[ThreadLine]:
     """Threads of all the viewer's communities, the latest active first."""
-    at, thread_id = before or (None, None)
+    at, thread_id = before or PAST_ALL
     return await fetch_all(
         conn, ThreadLine, LIST_HOME, viewer.actor_id, viewer.host, at, thread_id, limit
     )
@@ -257,7 +266,7 @@ from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 join actors c on c.id = p.community_id and c.is_local and c.state = 'live'
 where p.kind = 'thread' and p.audience = 'public'
-  and ($3::timestamptz is null or (p.active_at, p.id) < ($3, $4::bigint))
+  and (p.active_at, p.id) < ($3::timestamptz, $4::bigint)
 order by p.active_at desc, p.id desc
 limit $5
 """
@@ -267,7 +276,7 @@ async def list_latest(
     conn: Connection, viewer: Viewer, *, before: tuple[datetime, int] | None = None, limit: int
 ) -> list[ThreadLine]:
     """Public threads of this server's communities for its front page, the latest active first."""
-    at, thread_id = before or (None, None)
+    at, thread_id = before or PAST_ALL
     return await fetch_all(
         conn, ThreadLine, LIST_LATEST, viewer.actor_id, viewer.host, at, thread_id, limit
     )
@@ -277,7 +286,7 @@ LIST_BY_AUTHOR = f"""
 select {LINE_COLUMNS}
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
-where p.author_id = $3 and p.kind = 'thread' and ($4::bigint is null or p.id < $4)
+where p.author_id = $3 and p.kind = 'thread' and p.id < $4
 order by p.id desc
 limit $5
 """
@@ -288,14 +297,21 @@ async def list_by_author(
 ) -> list[ThreadLine]:
     """Threads that a person started, as far as the viewer may see them, newest first."""
     return await fetch_all(
-        conn, ThreadLine, LIST_BY_AUTHOR, viewer.actor_id, viewer.host, author_id, before, limit
+        conn,
+        ThreadLine,
+        LIST_BY_AUTHOR,
+        viewer.actor_id,
+        viewer.host,
+        author_id,
+        before or MAX_ID,
+        limit,
     )
 
 
 LIST_OUTBOX = f"""
 select {COLUMNS}
 from visible_posts($1::bigint, $2::text) p
-where p.community_id = $3 and p.kind = 'thread' and ($4::bigint is null or p.id < $4)
+where p.community_id = $3 and p.kind = 'thread' and p.id < $4
 order by p.id desc
 limit $5
 """
@@ -306,5 +322,5 @@ async def list_outbox(
 ) -> list[Post]:
     """Threads of a community in the order in which they were started, newest first."""
     return await fetch_all(
-        conn, Post, LIST_OUTBOX, viewer.actor_id, viewer.host, community_id, before, limit
+        conn, Post, LIST_OUTBOX, viewer.actor_id, viewer.host, community_id, before or MAX_ID, limit
     )

@@ -34,6 +34,8 @@ create table actors (
   fetched_at timestamptz
 );
 create unique index actors_local_name on actors (lower(name)) where is_local;
+create index actors_community_name on actors (lower(name), id)
+  where is_local and kind = 'community';
 create index actors_host on actors (host) where not is_local;
 
 create table actor_keys (
@@ -104,7 +106,7 @@ create table memberships (
   changed_at timestamptz not null default now(),
   primary key (community_id, actor_id)
 );
-create index memberships_actor on memberships (actor_id, community_id) where state = 'accepted';
+create index memberships_actor on memberships (actor_id, community_id, state);
 create index memberships_accepted on memberships (community_id, actor_id) where state = 'accepted';
 create index memberships_asked on memberships (community_id, changed_at) where state = 'asked';
 create index memberships_follow on memberships (follow_uri) where follow_uri is not null;
@@ -158,7 +160,7 @@ create index posts_community_active on posts (community_id, active_at desc, id d
 create index posts_community on posts (community_id, id desc) where kind = 'thread';
 create index posts_latest on posts (active_at desc, id desc)
   where kind = 'thread' and audience = 'public';
-create index posts_author on posts (author_id, id desc);
+create index posts_author on posts (author_id, kind, id desc);
 create index posts_parent on posts (parent_id) where parent_id is not null;
 create index posts_boost on posts (boost_of) where boost_of is not null;
 
