@@ -16,6 +16,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urljoin
 from zlib import crc32
@@ -77,11 +78,7 @@ class Client:
         self._own_host = site.host
         self._allow_loopback = allow_loopback
         self._agent = f"Dazzle/0.1 (+{site.origin})"
-        context = ssl.create_default_context()
-        context.load_verify_locations(certifi.where())
-        context.set_alpn_protocols(["http/1.1"])
-        if ca_bundle is not None:
-            context.load_verify_locations(ca_bundle)
+        context = _tls_context(ca_bundle)
         backend = GuardedBackend(allow_loopback, lookup)
         self._clients = [
             httpx.AsyncClient(
@@ -166,6 +163,18 @@ class Client:
             finally:
                 await response.aclose()
         return Response(response.status_code, response.headers, content, target.url)
+
+
+@lru_cache(4)
+def _tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Trusts what the system trusts, or Mozilla's list where the system has none (slim images)."""
+    system = ssl.get_default_verify_paths()
+    has_own = system.cafile or (system.capath and any(Path(system.capath).iterdir()))
+    context = ssl.create_default_context(cafile=None if has_own else certifi.where())
+    if ca_bundle is not None:
+        context.load_verify_locations(ca_bundle)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @contextlib.contextmanager
