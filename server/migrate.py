@@ -60,10 +60,10 @@ def is_known(version: str, versions: Path = ROOT / "alembic" / "versions") -> bo
     )
 
 
-def run(dsn: str) -> None:
-    """Migrate to the newest version. Raises StartError with the reason."""
+def run(dsn: str, version: str = "head") -> None:
+    """Migrate to a version, by default the newest. Raises StartError with the reason."""
     done = subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head"],
+        [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", version],
         cwd=ROOT,
         env=os.environ | {"DAZZLE_MIGRATE_URL": dsn},
         stdin=subprocess.DEVNULL,

@@ -23,6 +23,7 @@ from server.supervisor import Child, Entry, Supervisor
 log = logging.getLogger(__name__)
 
 WEB_FIRST, WORKERS_NEXT = 0, 1
+SERVES = "Dazzle serves"  # how the line begins that tells it really does
 
 
 def serve(settings: Settings, *, first: Callable[[Settings], None] | None = None) -> None:
@@ -96,7 +97,7 @@ def _supervise(
 
 
 def _announce(settings: Settings, link: str | None) -> None:
-    say(f"Dazzle serves {settings.origin} (listening on {settings.bind}; Ctrl-C stops it)")
+    say(f"{SERVES} {settings.origin} (listening on {settings.bind}; Ctrl-C stops it)")
     if link is not None:
         say(f"Make yourself its administrator: {link}")
 

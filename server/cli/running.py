@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import click
 
-from server import serve
-from server.cli.session import settings
+from forum.ports import Services
+from server import seed, serve
+from server.cli.session import settings, use_services
 from server.database import reachable
 from server.prepare import introduce, require_current
+from server.seed.script import Which
 from server.settings import Settings
 
 
 @click.command("serve")
-def serve_command() -> None:
+@click.option(
+    "--demo",
+    type=click.Choice(["demo", "a", "b"]),
+    is_flag=False,
+    flag_value="demo",
+    help="Fill an empty database with a lived-in demo first, and print its logins.",
+)
+def serve_command(demo: Which | None) -> None:
     """Everything in one: database, migration, web and workers."""
-    serve.serve(settings())
+    fill = None if demo is None else partial(_fill, demo)
+    serve.serve(settings(), first=fill)
 
 
 @click.command("web")
@@ -33,6 +44,14 @@ def work_command() -> None:
     with reachable(settings()) as opened:
         _check(opened)
         serve.work(opened)
+
+
+def _fill(which: Which, opened: Settings) -> None:
+    async def plant(services: Services) -> None:
+        for line in await seed.seed(services, which=which):
+            serve.say(str(line))
+
+    asyncio.run(use_services(opened, plant))
 
 
 def _check(opened: Settings) -> None:

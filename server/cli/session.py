@@ -27,7 +27,7 @@ def settings() -> Settings:
 def with_services(use: Callable[[Services], Awaitable[T]]) -> T:
     """Run something that needs everything: the database, keys, the renderer."""
     with reachable(settings()) as opened:
-        return asyncio.run(_with_services(opened, use))
+        return asyncio.run(use_services(opened, use))
 
 
 def with_database(use: Callable[[Connection, Settings], Awaitable[T]]) -> T:
@@ -44,7 +44,8 @@ def file_argument() -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.argument("file", type=click.Path(dir_okay=False))
 
 
-async def _with_services(opened: Settings, use: Callable[[Services], Awaitable[T]]) -> T:
+async def use_services(opened: Settings, use: Callable[[Services], Awaitable[T]]) -> T:
+    """Everything composed on an opened database, and closed again."""
     await prepare.require_current(opened)
     await prepare.introduce(opened)
     parts = await open_parts(opened)
