@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 BITS = 2048  # larger keys are refused by some software, smaller ones by all
-
-_THREADS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keypair")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Keypair:
 
 async def new_keypair() -> Keypair:
     """Takes a tenth of a second: make it before a transaction, not in one."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, make_keypair)
+    return await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), make_keypair)
 
 
 def make_keypair() -> Keypair:
@@ -36,3 +36,8 @@ def make_keypair() -> Keypair:
         serialization.NoEncryption(),
     )
     return Keypair(public.decode(), private.decode())
+
+
+@lru_cache(maxsize=1)
+def _threads(process: int) -> ThreadPoolExecutor:  # noqa: ARG001 - threads do not survive a fork
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="keypair")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 # 19 MiB and two passes; two at a time keep a rush below 40 MiB.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
 
 # The hash of a password that nobody has: an unknown name costs as much time as a wrong password.
 NOBODYS = (
@@ -20,13 +21,15 @@ NOBODYS = (
 
 
 async def hash_password(password: str) -> str:
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(
+        _threads(os.getpid()), _HASHER.hash, password
+    )
 
 
 async def verify_password(password_hash: str, password: str) -> bool:
     """Whether the password is the one that was hashed."""
     return await asyncio.get_running_loop().run_in_executor(
-        _THREADS, _verify, password_hash, password
+        _threads(os.getpid()), _verify, password_hash, password
     )
 
 
@@ -35,3 +38,8 @@ def _verify(password_hash: str, password: str) -> bool:
         return _HASHER.verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
+
+
+@lru_cache(maxsize=1)
+def _threads(process: int) -> ThreadPoolExecutor:  # noqa: ARG001 - threads do not survive a fork
+    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
