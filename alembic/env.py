@@ -31,6 +31,8 @@ async def main() -> None:
         await connection.run_sync(run)
         await connection.commit()
     await engine.dispose()
+    if context.get_revision_argument() != context.get_head_revision():
+        return  # the functions are those of the newest schema
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(FUNCTIONS.read_text(encoding="utf-8"))

@@ -35,6 +35,15 @@ async def read_site(conn: Connection) -> SiteRow:
     return row
 
 
+READ_ORIGIN = "select origin from site"
+
+
+async def read_origin(conn: Connection) -> str | None:
+    """The origin alone: it is there in every version of the schema."""
+    origin: str | None = await conn.fetchval(READ_ORIGIN)
+    return origin
+
+
 LOCK = f"select {COLUMNS} from site s for update"
 
 
