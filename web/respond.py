@@ -14,7 +14,6 @@ from starlette.responses import Response
 from forum.site import Site
 from storage.db import Connection
 from storage.site import SiteRow
-from web.answers import ICONS
 from web.i18n import LOCALES
 from web.messages import done_words
 from web.viewer import bind_forms, is_secure
@@ -70,7 +69,6 @@ class Shell:
     here: str
     is_indexed: bool
     done: str
-    icons: tuple[tuple[str, str], ...]
     locales: dict[str, str]
 
 
@@ -154,7 +152,6 @@ def render(
         here=here,
         is_indexed=is_indexed,
         done=done_words(visit.words, visit.query("done")),
-        icons=ICONS,
         locales=LOCALES,
     )
     text = visit.web.templates.render(

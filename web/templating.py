@@ -9,12 +9,21 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from web.answers import ICONS
 from web.assets import Assets
 from web.i18n import Words, words_for
 from web.messages import action_words, problem_words
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 TONES = 6
+SPRITE = (
+    Markup('<svg class="unseen" aria-hidden="true">')
+    + Markup("").join(
+        Markup('<symbol id="i-{}" viewBox="0 0 24 24"><path d="{}"/></symbol>').format(name, path)
+        for name, path in ICONS
+    )
+    + Markup("</svg>")
+)
 
 
 class Templates:
@@ -56,7 +65,7 @@ class Templates:
             pgettext=words.pgettext,
             npgettext=words.npgettext,
         )
-        environment.globals.update(asset=self._assets.url)
+        environment.globals.update(asset=self._assets.url, icon_sprite=SPRITE)
         environment.filters.update(
             date=words.date,
             moment=words.moment,

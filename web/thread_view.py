@@ -47,11 +47,23 @@ def opening(visit: Visit, post: PostView, *, audience: str) -> Markup:
 def tree(
     visit: Visit, posts: list[PostView], *, audience: str, thread_id: int, after: list[int]
 ) -> Markup:
-    """The replies as nested lists.
+    """The replies as nested lists, kept whole under the posts that it is made of.
 
     `after` is the path at which the page before ended: an ancestor on it was shown there; any
     other ancestor that is not here was taken back or is hidden from this viewer.
     """
+    seen = tuple([(post.id, post.version, post.author_display) for post in posts])
+    key = (thread_id, visit.words.locale, audience, tuple(after), seen)
+    found = visit.web.trees.get(key)
+    if found is None:
+        found = _grow(visit, posts, audience, thread_id, after)
+        visit.web.trees.put(key, found)
+    return Markup(found)  # noqa: S704 - fragments are escaped where they are made
+
+
+def _grow(
+    visit: Visit, posts: list[PostView], audience: str, thread_id: int, after: list[int]
+) -> str:
     words = visit.words
     gap = _paragraph(words.gettext("A reply that is not shown here"))
     earlier = words.gettext("A reply on the page before")
@@ -59,9 +71,8 @@ def tree(
     for post in posts:
         branches.close_beside(post.path)
         for ancestor in post.path[len(branches.ids) : -1]:
-            branches.open(
-                ancestor, _link(thread_id, ancestor, earlier) if ancestor in after else gap
-            )
+            is_earlier = ancestor in after
+            branches.open(ancestor, _link(thread_id, ancestor, earlier) if is_earlier else gap)
         branches.open(post.id, fragment(visit.web, words, post, audience=audience))
     return branches.finish()
 
@@ -92,12 +103,12 @@ class _Branches:
         while self.ids != path[: len(self.ids)] or len(self.ids) == len(path):
             self._close()
 
-    def finish(self) -> Markup:
+    def finish(self) -> str:
         while len(self.ids) > 1:
             self._close()
         if self.has_list[0]:
             self.pieces.append("</ol>")
-        return Markup("".join(self.pieces))  # noqa: S704 - fragments are escaped where they are made
+        return "".join(self.pieces)
 
     def _close(self) -> None:
         if self.has_list.pop():

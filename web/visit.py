@@ -24,8 +24,9 @@ from web.site_facts import SiteFacts
 from web.templating import Templates
 from web.viewer import form_cookie, read_cookie, viewer_of
 
-PAGE_CACHE_BYTES = 24 * 1024 * 1024
-FRAGMENT_CACHE_BYTES = 16 * 1024 * 1024
+PAGE_CACHE_BYTES = 16 * 1024 * 1024
+FRAGMENT_CACHE_BYTES = 8 * 1024 * 1024
+TREE_CACHE_BYTES = 8 * 1024 * 1024
 
 
 class SignInFirst(ForumError):
@@ -54,6 +55,7 @@ class Web:
     assets: Assets
     pages: ByteCache[CachedPage]
     fragments: ByteCache[str]
+    trees: ByteCache[str]
     facts: SiteFacts
 
 
@@ -66,6 +68,7 @@ def open_web(services: Services) -> Web:
         assets=assets,
         pages=ByteCache(PAGE_CACHE_BYTES),
         fragments=ByteCache(FRAGMENT_CACHE_BYTES),
+        trees=ByteCache(TREE_CACHE_BYTES),
         facts=SiteFacts(),
     )
 
