@@ -8,10 +8,12 @@ from forum.errors import NotAllowed
 from forum.policy import may_federate
 from forum.ports import Clock
 from storage.db import Database
+from storage.deliveries import revive
 from storage.instances import note_alive, read_standing
 
 STANDING_SECONDS = 2.0  # a new block is felt after this; workers look again before they act
 ALIVE_SECONDS = 3600.0
+REVIVED_SECONDS = 5.0  # a server that was away and speaks again waits no longer for its deliveries
 MAX_HOSTS = 20_000
 
 
@@ -23,6 +25,7 @@ class Hosts:
         self._clock = clock
         self._standing: dict[str, tuple[float, bool]] = {}
         self._alive: dict[str, float] = {}
+        self._revived: dict[str, float] = {}
 
     async def require(self, host: str) -> None:
         """Raises NotAllowed for a server with which nothing is exchanged."""
@@ -38,12 +41,18 @@ class Hosts:
 
     async def note_alive(self, host: str) -> None:
         """It spoke to us: deliveries to it may start again."""
-        if self._alive.get(host, 0.0) > monotonic():
+        now = monotonic()
+        if self._revived.get(host, 0.0) > now:
             return
-        _trim(self._alive)
-        self._alive[host] = monotonic() + ALIVE_SECONDS
+        _trim(self._revived)
+        self._revived[host] = now + REVIVED_SECONDS
+        is_news = self._alive.get(host, 0.0) <= now
         async with self._database.read() as conn:
-            await note_alive(conn, host, self._clock.now())
+            await revive(conn, host, self._clock.now())
+            if is_news:
+                _trim(self._alive)
+                self._alive[host] = now + ALIVE_SECONDS
+                await note_alive(conn, host, self._clock.now())
 
 
 def _trim(entries: dict[str, object] | dict[str, float] | dict[str, tuple[float, bool]]) -> None:
