@@ -22,6 +22,8 @@ from server import migrate
 from server.embedded_pg import EmbeddedPostgres
 from storage.db import Connection, Database
 
+pytest_plugins = ["tests.walks.servers"]
+
 TEMPLATE = "template_of_tests"
 SERVER = pytest.StashKey["TestServer"]()
 

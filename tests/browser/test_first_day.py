@@ -96,8 +96,8 @@ async def test_somebody_signs_up_joins_posts_replies_and_reports(
         await _fits(page)
 
         await page.get_by_role("link", name="Write something new").first.click()
-        await page.get_by_label("Title").fill("My first question")
-        await page.get_by_label("Text").fill("How do you sleep?\n\n- badly\n- well")
+        await page.get_by_label("Title", exact=True).fill("My first question")
+        await page.get_by_label("Text", exact=True).fill("How do you sleep?\n\n- badly\n- well")
         await _fits(page)
         await page.get_by_role("button", name="Publish").click()
         await page.get_by_role("heading", name="My first question").wait_for()
