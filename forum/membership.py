@@ -47,10 +47,14 @@ async def ask_to_join(
         raise Invalid("too_long", field="answer")
     if not community.is_local:
         return await _ask_elsewhere(conn, site, community, actor, answer.strip(), now)
-    invited = invitation is not None and await _lock_invitation(conn, community, invitation, now)
+    invited = (
+        invitation is not None and await invitations.lock(conn, invitation, now) == community.id
+    )
     known = await memberships.read_membership(conn, community.id, actor.id)
     if known is not None and known.state == "accepted":
         return known
+    if invitation is not None and not invited:
+        raise NotAllowed("invitation_over")
     if community.joining == "invite" and not invited:
         raise NotAllowed("invitation_needed")
     state = "accepted" if invited or community.joining == "open" else "asked"
@@ -259,14 +263,6 @@ async def _ask_elsewhere(
         return await _read(conn, community.id, actor.id)
     await record_event(conn, MembershipAsked(community.id, actor.id, follow_uri))
     return entered
-
-
-async def _lock_invitation(
-    conn: Connection, community: Community, token: str, now: datetime
-) -> bool:
-    if await invitations.lock(conn, token, now) != community.id:
-        raise NotAllowed("invitation_over")
-    return True
 
 
 async def _enter(conn: Connection, standing: Membership, now: datetime) -> Membership:
