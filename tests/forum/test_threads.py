@@ -8,7 +8,7 @@ import pytest
 
 from forum import moderation, threads
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
-from storage import memberships
+from storage import actors, memberships
 from storage import threads as stored
 from storage.audience import NOBODY, Viewer
 from storage.communities import Community
@@ -275,7 +275,7 @@ async def thread_with_replies(conn: Connection) -> tuple[Community, Post, list[P
 
 
 async def author_of(conn: Connection, post: Post):
-    return await factories.actors.read_unfiltered(conn, post.author_id)
+    return await actors.read_unfiltered(conn, post.author_id)
 
 
 async def test_an_erased_reply_leaves_its_place_and_nothing_else(conn: Connection) -> None:
