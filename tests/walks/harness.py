@@ -83,6 +83,10 @@ class Server:
 
     def start(self, *parts: str) -> None:
         """Start all parts or the given ones, and wait until the server answers."""
+        self.launch(*parts)
+        self.wait_ready()
+
+    def launch(self, *parts: str) -> None:
         for part in parts or self.parts:
             with self.log.open("ab") as log:
                 self.processes[part] = subprocess.Popen(
@@ -94,9 +98,8 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     preexec_fn=tied_to_this_process(signal.SIGTERM),  # noqa: PLW1509 - no threads
                 )
-        self._wait_ready()
 
-    def _wait_ready(self) -> None:
+    def wait_ready(self) -> None:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             dead = [part for part, process in self.processes.items() if process.poll() is not None]

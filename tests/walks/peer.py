@@ -159,12 +159,16 @@ class Peer:
             cc=note["cc"],
         )
 
+    def signed(self, inbox: str, activity: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+        """An activity as it is sent, with the headers that its actor's key signs."""
+        body = json.dumps(activity).encode()
+        return body, self._keys[activity["actor"]].headers("POST", inbox, body)
+
     async def post(
         self, inbox: str, activity: dict[str, Any], *, tampered: bool = False
     ) -> httpx.Response:
         """Deliver an activity, signed by its actor; `tampered` changes it after it was signed."""
-        body = json.dumps(activity).encode()
-        headers = self._keys[activity["actor"]].headers("POST", inbox, body)
+        body, headers = self.signed(inbox, activity)
         body = body + b" " if tampered else body
         return await self._client.post(inbox, content=body, headers=headers)
 

@@ -39,6 +39,12 @@ class Rooms:
         """Those of the given rooms that were entered, in the order in which they were."""
         return [room for room in self.order if room in rooms]
 
+    def once(self, *functions: str) -> bool:
+        """Whether each of the functions was called exactly once; says which was not."""
+        wrong = {name: self.calls[name] for name in functions if self.calls[name] != 1}
+        assert not wrong, f"called other than once: {wrong}"
+        return True
+
     def floors(self) -> set[str]:
         return {room.split(".", 1)[0] for room in self.order}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -36,17 +37,10 @@ def database_of(server_dsn: str, word: str) -> Iterator[str]:
         asyncio.run(_execute(server_dsn, f"drop database {name} with (force)"))
 
 
-@contextmanager
-def open_server(name: str, directory: Path, dsn: str) -> Iterator[Server]:
-    """A server that everybody may join and that federates with everybody, stopped at the end."""
-    server = Server(name, directory / name, dsn, parts=("web", "work"))
+def open_to_all(server: Server) -> None:
+    """Everybody may sign up, and it federates with everybody."""
     server.run("policy", "mode", "open")
-    asyncio.run(_execute(dsn, "update site set signup = 'open'"))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    asyncio.run(_execute(server.dsn, "update site set signup = 'open'"))
 
 
 @pytest.fixture(scope="session")
@@ -61,24 +55,16 @@ def walk_directory() -> Iterator[Path]:
 def pair(server_dsn: str, walk_directory: Path) -> Iterator[tuple[Server, Server]]:
     """Two servers, `a` and `b`, for the whole run. A walk leaves both running."""
     with ExitStack() as stack:
-        servers = [
-            stack.enter_context(
-                open_server(
-                    name, walk_directory, stack.enter_context(database_of(server_dsn, name))
-                )
-            )
+        a, b = (
+            Server(name, walk_directory / name, stack.enter_context(database_of(server_dsn, name)))
             for name in ("a", "b")
-        ]
-        yield servers[0], servers[1]
-
-
-@pytest.fixture
-def new_server(server_dsn: str, walk_directory: Path) -> Iterator[Callable[[str], Server]]:
-    """Starts a server of this test's own."""
-    with ExitStack() as stack:
-
-        def start(word: str) -> Server:
-            dsn = stack.enter_context(database_of(server_dsn, word))
-            return stack.enter_context(open_server(new_name(word), walk_directory, dsn))
-
-        yield start
+        )
+        with ThreadPoolExecutor() as side_by_side:
+            list(side_by_side.map(open_to_all, (a, b)))
+        for server in (a, b):
+            server.parts = ("web", "work")
+            stack.callback(server.stop)
+            server.launch()
+        for server in (a, b):
+            server.wait_ready()
+        yield a, b
