@@ -24,22 +24,25 @@ def _answer(job: Job, follow: Follow | str, *, accepted: bool) -> Change:
         community = await communities.read_unfiltered(conn, job.actor.id)
         if community is None or community.is_local:
             raise NotAllowed("not_a_community")
-        follow_uri = follow if isinstance(follow, str) else follow.id
-        actor_id = await _follower(conn, community.id, follow_uri, follow)
+        actor_id, follow_uri = await _follower(conn, community.id, follow)
         await membership.receive_answer(conn, community, actor_id, follow_uri, accepted, job.now)
 
     return change
 
 
 async def _follower(
-    conn: Connection, community_id: int, follow_uri: str, follow: Follow | str
-) -> int:
-    """The person here who asked that community, by the Follow's id or else by its actor."""
+    conn: Connection, community_id: int, follow: Follow | str
+) -> tuple[int, str | None]:
+    """The person here who asked that community, by the Follow's id, else by its actor.
+
+    Some servers embed the Follow with an id of their own: then there is no id to compare.
+    """
+    follow_uri = follow if isinstance(follow, str) else follow.id
     known = await memberships.read_by_follow_uri(conn, follow_uri)
     if known is not None and known.community_id == community_id:
-        return known.actor_id
+        return known.actor_id, follow_uri
     if isinstance(follow, Follow):
         actor = await actors.read_by_uri_unfiltered(conn, follow.actor)
         if actor is not None and actor.is_local:
-            return actor.id
+            return actor.id, None
     raise NotFound

@@ -1,0 +1,121 @@
+"""Deletions told by who may tell them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage.actors import Actor
+from storage.communities import Community
+from storage.threads import Post, read_by_uri_unfiltered
+from tests.factories import join, make_community, make_person, make_thread
+from tests.federation.conftest import Here
+from tests.federation.peer import PUBLIC, Peer
+
+
+@pytest.fixture
+async def ada(here: Here, peer: Peer) -> Actor:
+    return await here.actor(peer.actor("ada"))
+
+
+@pytest.fixture
+async def community(here: Here, ada: Actor) -> Community:
+    async with here.database.write() as conn:
+        made = await make_community(conn, site=here.site)
+        await join(conn, made, ada)
+    return made
+
+
+def create(peer: Peer, actor: str, community: Community) -> dict[str, Any]:
+    note = {
+        "id": f"{peer.origin}/notes/1",
+        "type": "Note",
+        "attributedTo": actor,
+        "to": [PUBLIC, community.uri],
+        "name": "A thread",
+        "content": "<p>Secret</p>",
+    }
+    uri = f"{peer.origin}/creates/1"
+    return {"id": uri, "type": "Create", "actor": actor, "to": note["to"], "object": note}
+
+
+def delete(peer: Peer, actor: str, target: object, **changed: Any) -> dict[str, Any]:
+    uri = f"{peer.origin}/deletes/1"
+    return {"id": uri, "type": "Delete", "actor": actor, "object": target, **changed}
+
+
+async def stored(here: Here, uri: str) -> Post:
+    async with here.database.read() as conn:
+        post = await read_by_uri_unfiltered(conn, uri)
+    assert post is not None
+    return post
+
+
+@pytest.mark.parametrize("shape", ["id", "tombstone", "object"])
+async def test_an_author_takes_a_post_back_and_its_words_vanish(
+    here: Here, peer: Peer, ada: Actor, community: Community, shape: str
+):
+    sent = create(peer, ada.uri, community)
+    await here.receive(sent)
+    uri = sent["object"]["id"]
+    target = {"id": uri, "tombstone": {"id": uri, "type": "Tombstone"}, "object": sent["object"]}
+    assert await here.receive(delete(peer, ada.uri, target[shape])) == ("done", "")
+    assert (await stored(here, uri)).state == "erased"
+    assert (
+        await here.fetch("select 1 from inbox where body like '%Secret%' and type = 'Create'") == []
+    )
+    kind, payload = (await here.events())[-1]
+    assert kind == "PostErased"
+    assert f"{peer.origin}/deletes/1" in str(payload)
+
+
+async def test_a_deletion_that_comes_first_keeps_the_post_away(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    await here.receive(delete(peer, ada.uri, f"{peer.origin}/notes/1"))
+    state, reason = await here.receive(create(peer, ada.uri, community))
+    assert (state, reason) == ("refused", "erased")
+
+
+async def test_a_deletion_before_its_post_counts_only_for_the_server_that_tells_it(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, community: Community
+):
+    eve = other_peer.actor("eve")
+    state, reason = await here.receive(delete(other_peer, eve, f"{peer.origin}/notes/1"))
+    assert (state, reason) == ("refused", "not_the_author")
+    assert await here.receive(create(peer, ada.uri, community)) == ("done", "")
+
+
+async def test_nobody_else_deletes_a_post(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, community: Community
+):
+    sent = create(peer, ada.uri, community)
+    await here.receive(sent)
+    for origin, actor in ((peer, peer.actor("bob")), (other_peer, other_peer.actor("eve"))):
+        assert (await here.receive(delete(origin, actor, sent["object"]["id"])))[0] == "refused"
+    assert (await stored(here, sent["object"]["id"])).state == "live"
+
+
+async def test_a_moderator_elsewhere_removes_a_post_of_our_community(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    async with here.database.write() as conn:
+        person = await make_person(conn, site=here.site)
+        await join(conn, community, person)
+        thread = await make_thread(conn, person, community, site=here.site)
+        await join(conn, community, ada, role="moderator")
+    assert await here.receive(delete(peer, ada.uri, thread.uri, summary="Unkind")) == ("done", "")
+    assert (await stored(here, thread.uri)).state == "removed"
+
+
+async def test_who_leaves_for_good_takes_everything_along(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    sent = create(peer, ada.uri, community)
+    await here.receive(sent)
+    assert await here.receive(delete(peer, ada.uri, ada.uri)) == ("done", "")
+    assert (await stored(here, sent["object"]["id"])).state == "erased"
+    assert await here.fetch("select state from actors where uri = $1", ada.uri) == [("gone",)]
+    again = {**create(peer, ada.uri, community), "id": f"{peer.origin}/creates/2"}
+    assert await here.receive(again) == ("refused", "actor_not_live")
