@@ -95,7 +95,7 @@ def check_answers(answers: Answers) -> None:
     if answers.travels != "named" and answers.hosts:
         raise Invalid("no_server_named", field="hosts")
     for host in answers.hosts:
-        check_host(host)
+        check_host(host, field="hosts")
 
 
 async def store_remote_community(

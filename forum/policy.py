@@ -63,11 +63,11 @@ async def allow_server(
     await _decide(conn, admin, host, "allowed", "allow_server", reason, now)
 
 
-def check_host(host: str) -> str:
-    """The host as it is stored. Raises Invalid."""
+def check_host(host: str, *, field: str = "host") -> str:
+    """The host as it is stored. Raises Invalid for that field."""
     host = host.strip().lower().removeprefix("https://").rstrip("/.")
     if not HOST.fullmatch(host):
-        raise Invalid("bad_host", field="host")
+        raise Invalid("bad_host", field=field)
     return host
 
 

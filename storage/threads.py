@@ -195,6 +195,23 @@ async def count_up_to(conn: Connection, viewer: Viewer, thread_id: int, path: li
     return int(await conn.fetchval(COUNT_UP_TO, viewer.actor_id, viewer.host, thread_id, path) or 0)
 
 
+LIST_PATHS_BEFORE = """
+select p.path
+from visible_posts($1::bigint, $2::text) p
+where p.thread_id = $3 and p.kind <> 'boost' and p.path < $4::bigint[]
+order by p.path desc
+limit $5
+"""
+
+
+async def list_paths_before(
+    conn: Connection, viewer: Viewer, thread_id: int, path: list[int], *, limit: int
+) -> list[list[int]]:
+    """The paths of the posts just before the one at `path`, the nearest first."""
+    rows = await conn.fetch(LIST_PATHS_BEFORE, viewer.actor_id, viewer.host, thread_id, path, limit)
+    return [list(row[0]) for row in rows]
+
+
 LIST_THREADS = f"""
 select {LINE_COLUMNS}
 from visible_posts($1::bigint, $2::text) p
