@@ -14,6 +14,7 @@ from forum.text import clean_characters
 
 MAX_FIELDS = 60
 WHOLE_FORM = ""
+CONFLICT_FIELDS = {"name_taken": "name"}
 
 
 class Stopped(Exception):
@@ -95,7 +96,7 @@ class Checked:
         if isinstance(error, Invalid):
             self._form.fail(error.field, error.code)
         elif isinstance(error, Conflict):
-            self._form.fail(WHOLE_FORM, error.code)
+            self._form.fail(CONFLICT_FIELDS.get(error.code, WHOLE_FORM), error.code)
         return isinstance(error, Invalid | Conflict | Stopped)
 
 

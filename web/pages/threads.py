@@ -19,6 +19,7 @@ from storage.threads import (
     Post,
     PostView,
     count_up_to,
+    list_paths_before,
     read_page_version,
     read_post,
     read_thread,
@@ -32,6 +33,7 @@ from web.thread_view import opening, tree
 from web.visit import CachedPage, Visit
 
 POSTS = 200  # on one page
+SHOWN_BEFORE = 10  # posts before the one that a link leads to, in a thread of several pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,10 @@ async def address_in_thread(visit: Visit, conn: Connection, post: Post) -> tuple
     path = f"/t/{post.thread_id}"
     place = await count_up_to(conn, visit.viewer, post.thread_id, post.path)
     if place > POSTS:
-        path += "?after=" + ".".join(map(str, post.path[:-1]))
+        before = await list_paths_before(
+            conn, visit.viewer, post.thread_id, post.path, limit=SHOWN_BEFORE + 1
+        )
+        path += "?after=" + ".".join(map(str, before[-1]))
     return path, f"p{post.id}"
 
 

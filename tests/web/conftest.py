@@ -1,0 +1,134 @@
+"""The pages over a real database, visited by browsers that keep cookies and send forms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from starlette.routing import Router
+
+from forum.ports import Services
+from forum.text import ChildRenderer
+from storage.actors import Actor
+from storage.db import Database
+from tests.factories import PASSWORD, SITE, make_site
+from tests.web.html import Page
+from web.routes import routes
+
+
+class SteadyClock:
+    """Time that passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        self.at += timedelta(milliseconds=3)
+        return self.at
+
+    def pass_time(self, **kinds: float) -> None:
+        self.at += timedelta(**kinds)
+
+
+class KnownCommunities:
+    """A resolver that knows what a test told it."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    async def find_community(self, address: str) -> int | None:
+        return self.known.get(address)
+
+
+class Browser:
+    """One person's browser."""
+
+    def __init__(self, app: Router, *, language: str = "en") -> None:
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app, client=("203.0.113.9", 5000)),
+            base_url=SITE.origin,
+            headers={"accept-language": language, "accept": "text/html"},
+        )
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        return await self.client.get(path, headers=headers)
+
+    async def page(self, path: str) -> Page:
+        answer = await self.get(path)
+        assert answer.status_code == 200, (path, answer.status_code, answer.headers)
+        return Page(answer.text)
+
+    async def token(self, at: str = "/sign-in") -> str:
+        """The token that this browser's forms carry."""
+        for form in Page((await self.get(at)).text).forms:
+            if form.fields.get("form_token"):
+                return form.fields["form_token"]
+        raise AssertionError(f"{at} has no form")
+
+    async def post(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
+        """Send fields as they are, as our own page would."""
+        sent = {"origin": SITE.origin, "sec-fetch-site": "same-origin", **headers}
+        return await self.client.post(path, data=fields, headers=sent)
+
+    async def send(self, at: str, action: str, **fields: str) -> httpx.Response:
+        """Open a page, fill in one of its forms and send it."""
+        form = (await self.page(at)).form(action)
+        assert set(fields) <= set(form.fields) | set(form.choices), (fields, form)
+        return await self.post(action, {**form.fields, **fields})
+
+    async def act(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form that no page shows to this person, with the right token."""
+        token = await self.token("/settings" if self.is_signed_in else "/sign-in")
+        return await self.post(path, {"form_token": token, **fields})
+
+    @property
+    def is_signed_in(self) -> bool:
+        return any(cookie.name == "__Host-dazzle" for cookie in self.client.cookies.jar)
+
+    async def sign_in(self, actor: Actor) -> Browser:
+        answer = await self.send("/sign-in", "/sign-in", name=actor.name, password=PASSWORD)
+        assert answer.status_code == 303, answer.text
+        return self
+
+
+@pytest.fixture
+def clock() -> SteadyClock:
+    return SteadyClock()
+
+
+@pytest.fixture
+def resolver() -> KnownCommunities:
+    return KnownCommunities()
+
+
+@pytest.fixture
+async def services(
+    database: Database, clock: SteadyClock, resolver: KnownCommunities
+) -> AsyncIterator[Services]:
+    renderer = ChildRenderer()
+    async with database.write() as conn:
+        await make_site(conn)
+    yield Services(database, SITE, clock, renderer, resolver, b"a secret of 32 bytes in a test!!")
+    await renderer.close()
+
+
+@pytest.fixture
+def app(services: Services) -> Router:
+    return Router(routes(services), redirect_slashes=False)
+
+
+@pytest.fixture
+def browser(app: Router) -> Callable[..., Browser]:
+    """Opens a new browser."""
+
+    def open_one(*, language: str = "en") -> Browser:
+        return Browser(app, language=language)
+
+    return open_one
+
+
+@pytest.fixture
+def nobody(browser: Callable[..., Browser]) -> Browser:
+    return browser()

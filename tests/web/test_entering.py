@@ -1,0 +1,234 @@
+"""Signing up, in and out, and the first visit of an empty server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from forum.setup import issue_setup_token
+from storage.db import Database
+from tests.factories import PASSWORD, make_community, make_person
+from tests.web.conftest import Browser, SteadyClock
+
+Open = Callable[..., Browser]
+
+
+async def test_signing_up_makes_an_account_and_signs_in(
+    database: Database, nobody: Browser
+) -> None:
+    answer = await nobody.send(
+        "/sign-up", "/sign-up", name="Quiet_River", password="four plain words here"
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?done=signed_up")
+    assert "Hello, quiet_river" in (await nobody.page("/")).text
+    async with database.read() as conn:
+        row = await conn.fetchrow("select state, role, locale, password_hash from accounts")
+    assert tuple(row)[:3] == ("open", "member", "en")
+    assert row["password_hash"].startswith("$argon2id$")
+
+
+async def test_the_session_cookie_is_closed_to_scripts_and_other_sites(nobody: Browser) -> None:
+    answer = await nobody.send("/sign-up", "/sign-up", name="river", password="long enough words")
+    (cookie,) = answer.headers.get_list("set-cookie")
+    assert cookie.startswith("__Host-dazzle=")
+    for part in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"):
+        assert part.lower() in cookie.lower()
+    assert "domain" not in cookie.lower()
+
+
+async def test_where_accounts_wait_a_person_can_sign_in_and_read_but_not_write(
+    database: Database, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        await conn.execute("update site set signup = 'approval'")
+        await make_community(conn, await make_person(conn), name="place")
+    answer = await nobody.send("/sign-up", "/sign-up", name="river", password="long enough words")
+    assert answer.headers["location"] == "/?done=waiting"
+    assert (await nobody.get("/c/place")).status_code == 200
+    joined = await nobody.send("/c/place", "/c/place/join")
+    assert joined.status_code == 403
+    assert "look at your account" in joined.text
+
+
+async def test_where_sign_up_is_closed_no_form_is_shown_and_none_is_taken(
+    database: Database, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        await conn.execute("update site set signup = 'closed'")
+    page = await nobody.page("/sign-up")
+    assert not page.forms
+    answer = await nobody.act("/sign-up", name="river", password="long enough words")
+    assert answer.status_code == 403
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from accounts") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "sentence"),
+    [
+        ("x", "long enough words", "Only small letters"),
+        ("river", "k9 x2", "This is too short"),
+        ("taken", "long enough words", "This name is taken"),
+        ("moderator", "long enough words", "mistaken for an official one"),
+        ("", "long enough words", "Please fill this in"),
+    ],
+)
+async def test_what_is_wrong_is_said_beside_the_field_and_at_the_top(
+    name: str, password: str, sentence: str, database: Database, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        await make_person(conn, "taken")
+    answer = await nobody.send("/sign-up", "/sign-up", name=name, password=password)
+    assert answer.status_code == 422
+    assert answer.text.count(sentence) >= 1
+    assert 'role="alert"' in answer.text
+    assert password not in answer.text
+
+
+async def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        await make_person(conn, "river_a")
+    nobody = browser()
+    wrong = await nobody.send("/sign-in", "/sign-in", name="river_a", password="not the password")
+    unknown = await nobody.send("/sign-in", "/sign-in", name="river_b", password="not the password")
+    assert wrong.status_code == unknown.status_code == 422
+    assert wrong.text.replace("river_a", "") == unknown.text.replace("river_b", "")
+
+
+async def test_signing_in_gives_a_new_session_and_ends_the_old_one(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn)
+    member = await browser().sign_in(person)
+    old = next(c.value for c in member.client.cookies.jar if c.name == "__Host-dazzle")
+    token = await member.token("/settings")
+    again = await member.post(
+        "/sign-in", {"form_token": token, "name": person.name, "password": PASSWORD}
+    )
+    assert again.status_code == 303
+    new = next(c.value for c in member.client.cookies.jar if c.name == "__Host-dazzle")
+    assert new != old
+    thief = browser()
+    thief.client.cookies.set("__Host-dazzle", old, domain="here.test")
+    assert (await thief.get("/settings")).status_code == 303
+
+
+async def test_signing_out_ends_the_session_on_the_server(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn)
+    member = await browser().sign_in(person)
+    answer = await member.send("/settings", "/sign-out")
+    assert answer.headers["location"] == "/?done=signed_out"
+    assert not member.is_signed_in
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from sessions") == 0
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.test", "/\\evil.test", "https:evil.test", "https://evil.test/", "/\tx", "/ /evil",
+     "\\\\evil", "", "/a\r\nset-cookie: x=y", "javascript:alert(1)", "/" + "x" * 400],
+)  # fmt: skip
+async def test_signing_in_leads_nowhere_else(
+    target: str, database: Database, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn)
+    token = await nobody.token()
+    answer = await nobody.post(
+        "/sign-in",
+        {"form_token": token, "name": person.name, "password": PASSWORD, "next": target},
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+async def test_signing_in_leads_back_to_the_page_that_asked_for_it(
+    database: Database, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn)
+    asked = await nobody.get("/settings?a=b")
+    assert asked.headers["location"] == "/sign-in?next=%2Fsettings%3Fa%3Db"
+    answer = await nobody.send(
+        asked.headers["location"], "/sign-in", name=person.name, password=PASSWORD
+    )
+    assert answer.headers["location"] == "/settings?a=b"
+
+
+async def test_guessing_passwords_is_stopped_for_an_address(
+    database: Database, nobody: Browser
+) -> None:
+    token = await nobody.token()
+    answers = [
+        await nobody.post(
+            "/sign-in", {"form_token": token, "name": f"n{number}", "password": "guess"},
+            **{"x-forwarded-for": f"198.51.100.{number}"},
+        )
+        for number in range(26)
+    ]  # fmt: skip
+    assert [answer.status_code for answer in answers[:25]] == [422] * 25
+    assert answers[25].status_code == 429
+    assert int(answers[25].headers["retry-after"]) > 0
+
+
+async def test_a_session_ends_by_itself(
+    database: Database, browser: Open, clock: SteadyClock
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn)
+    member = await browser().sign_in(person)
+    clock.pass_time(days=61)
+    assert (await member.get("/settings")).status_code == 303
+
+
+async def empty_server(database: Database) -> str:
+    async with database.write() as conn:
+        await conn.execute("update site set set_up_at = null, title = '', federation_mode = null")
+        token = await issue_setup_token(conn)
+    assert token is not None
+    return token
+
+
+async def test_the_first_visit_makes_the_administrator_and_works_once(
+    database: Database, browser: Open
+) -> None:
+    token = await empty_server(database)
+    first = browser()
+    form = (await first.page(f"/setup/{token}")).form(f"/setup/{token}")
+    assert "signup" not in form.fields
+    assert "federation_mode" not in form.fields
+    assert form.choices == {
+        "signup": ["open", "approval", "closed"],
+        "federation_mode": ["nobody", "named", "open"],
+    }
+    answer = await first.post(
+        f"/setup/{token}",
+        {**form.fields, "title": "Rare together", "contact": "us@rare.test", "signup": "approval",
+         "federation_mode": "named", "name": "rosa", "password": "long enough words"},
+    )  # fmt: skip
+    assert answer.headers["location"] == "/communities?done=set_up"
+    assert (await first.get("/admin")).status_code == 200
+    async with database.read() as conn:
+        site = await conn.fetchrow("select title, contact, signup, federation_mode from site")
+        role = await conn.fetchval("select role from accounts")
+    assert tuple(site) == ("Rare together", "us@rare.test", "approval", "named")
+    assert role == "admin"
+    assert (await browser().get(f"/setup/{token}")).status_code == 404
+
+
+async def test_the_first_visit_needs_its_token_and_all_answers(
+    database: Database, browser: Open
+) -> None:
+    token = await empty_server(database)
+    assert (await browser().get("/setup/guess")).status_code == 404
+    answer = await browser().send(f"/setup/{token}", f"/setup/{token}", title="Rare")
+    assert answer.status_code == 422
+    assert answer.text.count("Please choose one of the answers") >= 2
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from accounts") == 0
