@@ -109,6 +109,22 @@ def may_moderate_public(community: Community, account: Account | None) -> bool:
     return community.is_local and community.readers == "anyone" and is_site_moderator(account)
 
 
+def may_take_down(
+    community: Community, membership: Membership | None, account: Account | None
+) -> bool:
+    """Moderators, and for what this server shows of public communities elsewhere its own ones."""
+    is_public = community.readers == "anyone"
+    return may_moderate(community, membership, account) or (
+        is_public and is_site_moderator(account)
+    )
+
+
+def require_may_take_down(
+    community: Community, membership: Membership | None, account: Account | None
+) -> None:
+    _refuse(None if may_take_down(community, membership, account) else "not_a_moderator")
+
+
 def is_site_moderator(account: Account | None) -> bool:
     return account is not None and account.state == "open" and account.role in SITE_MODERATING
 

@@ -24,9 +24,14 @@ REASON_LENGTH = 1000
 async def remove_post(
     conn: Connection, moderator: Moderator, post: Post, reason: str, now: datetime
 ) -> None:
-    """Take a post down; its moderators can still read it. Its reports are closed with it."""
+    """Take a post down; its moderators can still read it. Its reports are closed with it.
+
+    A post of a public community elsewhere goes from this server only.
+    """
     community = await _community_of(conn, post)
-    await require_moderator(conn, community, moderator)
+    membership = await memberships.read_membership(conn, community.id, id_of(moderator))
+    account = await accounts.read_account(conn, id_of(moderator))
+    access.require_may_take_down(community, membership, account)
     reason = _check_reason(reason)
     if await take_down(conn, post, id_of(moderator), reason, now):
         await reports.close_of_post(conn, post.id, id_of(moderator))

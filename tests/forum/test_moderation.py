@@ -74,6 +74,27 @@ async def test_the_servers_moderators_act_in_public_communities_only(conn: Conne
         await moderation.remove_post(conn, admin, closed, "spam", tick())
 
 
+async def test_the_servers_moderators_hide_public_posts_of_communities_elsewhere(
+    conn: Connection,
+) -> None:
+    await factories.make_site(conn)
+    admin = await factories.make_admin(conn)
+    writer, reader = await factories.make_remote_person(conn), await make_person(conn)
+    for readers in ("anyone", "members"):
+        community = await factories.make_remote_community(conn, readers=readers)
+        await join(conn, community, reader)
+        thread = await make_thread(conn, writer, community)
+        if readers == "members":
+            with pytest.raises(NotAllowed, match="not_a_moderator"):
+                await moderation.remove_post(conn, admin, thread, "spam", tick())
+        else:
+            await moderation.remove_post(conn, admin, thread, "spam", tick())
+            assert await threads.read_post(conn, Viewer(reader.id), thread.id) is None
+    later = factories.far_future()
+    with pytest.raises(NotAllowed, match="not_a_moderator"):
+        await moderation.stop_member(conn, admin, community, reader, later, "no", tick())
+
+
 async def test_who_is_stopped_cannot_post_until_they_are_let(conn: Connection) -> None:
     community, author, _ = await scene(conn)
     moderator = await make_moderator(conn, community)
