@@ -9,7 +9,7 @@ import click
 
 from forum.ports import Services
 from server import seed, serve
-from server.cli.session import settings, use_services
+from server.cli.session import in_transaction, settings, use_services
 from server.database import reachable
 from server.prepare import introduce, require_current
 from server.seed.script import Which
@@ -48,10 +48,12 @@ def work_command() -> None:
 
 def _fill(which: Which, opened: Settings) -> None:
     async def plant(services: Services) -> None:
-        for line in await seed.seed(services, which=which):
-            serve.say(str(line))
+        await seed.seed(services, which=which)
 
-    asyncio.run(use_services(opened, plant))
+    if not asyncio.run(in_transaction(opened, lambda conn, _: seed.is_planted(conn, which))):
+        asyncio.run(use_services(opened, plant))
+    for login in seed.logins(which):
+        serve.say(str(login))
 
 
 def _check(opened: Settings) -> None:

@@ -33,7 +33,7 @@ def with_services(use: Callable[[Services], Awaitable[T]]) -> T:
 def with_database(use: Callable[[Connection, Settings], Awaitable[T]]) -> T:
     """Run something in one transaction on a database that is at this code's version."""
     with reachable(settings()) as opened:
-        return asyncio.run(_in_transaction(opened, use))
+        return asyncio.run(in_transaction(opened, use))
 
 
 def absolute(path: str) -> Path:
@@ -55,9 +55,10 @@ async def use_services(opened: Settings, use: Callable[[Services], Awaitable[T]]
         await parts.close()
 
 
-async def _in_transaction(
+async def in_transaction(
     opened: Settings, use: Callable[[Connection, Settings], Awaitable[T]]
 ) -> T:
+    """Run something in one transaction on an opened database."""
     await prepare.require_current(opened)
     await prepare.introduce(opened)
     database = await Database.open(url_of(opened), max_size=2)

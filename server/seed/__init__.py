@@ -17,6 +17,7 @@ from server.errors import StartError
 from server.seed.planting import Planting, Prepared, render_all, render_descriptions
 from server.seed.script import Script, read_script
 from storage import site as sites
+from storage.db import Connection
 
 PASSWORD = "zebra-stripes"  # noqa: S105 - of the demo, printed for everybody
 
@@ -50,7 +51,18 @@ async def seed(services: Services, *, which: str = "demo") -> list[Login]:
         await _plant(services, script)
     elif row.title != script.title:
         raise StartError("This database holds another demo: give an empty one in DAZZLE_DATA_DIR.")
-    return [Login(person.name, PASSWORD, person.who) for person in script.people]
+    return logins(which)
+
+
+async def is_planted(conn: Connection, which: str) -> bool:
+    """Whether the database holds this very demo."""
+    row = await sites.read_site(conn)
+    return row.is_seeded and row.title == read_script(which).title
+
+
+def logins(which: str) -> list[Login]:
+    """Who can be signed in as in that demo."""
+    return [Login(person.name, PASSWORD, person.who) for person in read_script(which).people]
 
 
 async def _plant(services: Services, script: Script) -> None:
