@@ -154,12 +154,9 @@ async def _settle(courier: Courier, visits: list[Visit]) -> None:
 
 
 async def _visit(visit: Visit, rows: list[Due]) -> Visit:
-    """Send rows, objects side by side, each object's rows in order; never fails itself."""
-    lanes: dict[int, list[Due]] = defaultdict(list)
-    for row in rows:
-        lanes[row.object_key].append(row)
+    """Send rows side by side, each about another object; never fails itself."""
     try:
-        await _send_side_by_side(visit, iter(lanes.values()), len(lanes))
+        await _send_side_by_side(visit, iter(rows), len(rows))
     except Exception as error:
         log.exception("a visit to %s failed", visit.destination.host)
         visit.is_over, visit.error = True, type(error).__name__
@@ -167,81 +164,77 @@ async def _visit(visit: Visit, rows: list[Due]) -> Visit:
     return visit
 
 
-async def _send_side_by_side(visit: Visit, waiting: Iterator[list[Due]], lanes: int) -> None:
-    if lanes <= 1:
-        await _send_lanes(visit, waiting)
+async def _send_side_by_side(visit: Visit, waiting: Iterator[Due], count: int) -> None:
+    if count <= 1:
+        await _send_each(visit, waiting)
         return
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(AT_ONCE_PER_HOST, lanes)):
-            group.create_task(_send_lanes(visit, waiting))
+        for _ in range(min(AT_ONCE_PER_HOST, count)):
+            group.create_task(_send_each(visit, waiting))
 
 
-async def _send_lanes(visit: Visit, waiting: Iterator[list[Due]]) -> None:
-    """Take one object after the other. A row that is not settled holds back the rest of its own."""
-    for lane in waiting:
-        for row in lane:
-            if visit.is_over or visit.courier.stop.is_set() or monotonic() > visit.until:
-                return
-            if not await _send(visit, row):
-                break
+async def _send_each(visit: Visit, waiting: Iterator[Due]) -> None:
+    for row in waiting:
+        if visit.is_over or visit.courier.stop.is_set() or monotonic() > visit.until:
+            return
+        await _send(visit, row)
 
 
-async def _send(visit: Visit, row: Due) -> bool:
-    """One delivery; whether what follows about the same object may go."""
+async def _send(visit: Visit, row: Due) -> None:
     key = await visit.courier.key_of(row.actor_id)
     if not row.is_allowed or not row.body or key is None:
         visit.done.append(row.id)
-        return True
+        return
     try:
         response = await visit.courier.fed.client.post(row.inbox, row.body, key=key)
     except Unreachable as error:
         visit.broken.append(row)
         visit.is_over = True
         visit.error = error.code
-        return False
     except Refused as error:
-        return _hold(visit, row, None, error.code)
+        _hold(visit, row, None, error.code)
     except TooLarge as error:
-        return _finish(visit, row, error.code)
-    return _take_answer(visit, row, response)
+        _finish(visit, row, error.code)
+    else:
+        _take_answer(visit, row, response)
 
 
-def _take_answer(visit: Visit, row: Due, response: Response) -> bool:
+def _take_answer(visit: Visit, row: Due, response: Response) -> None:
     outcome = outcome_of(response.status)
+    told = f"{response.status} at {row.inbox}"
     if outcome is Outcome.TAKEN:
-        return _finish(visit, row, "")
-    if outcome is Outcome.FINAL:
-        return _finish(visit, row, f"{response.status} at {row.inbox}")
-    if outcome is Outcome.HELD:
-        return _hold(visit, row, response.status, f"{response.status} at {row.inbox}")
-    now = visit.courier.fed.clock.now()
-    wait = retry_after(response.headers.get("retry-after"), now)
-    visit.is_over = visit.is_busy = True
-    visit.error = f"{response.status} at {row.inbox}"
-    if wait is not None:
-        visit.asked_wait = max(wait, visit.asked_wait or wait)
-    return False
+        _finish(visit, row, "")
+    elif outcome is Outcome.FINAL:
+        _finish(visit, row, told)
+    elif outcome is Outcome.HELD:
+        _hold(visit, row, response.status, told)
+    else:
+        now = visit.courier.fed.clock.now()
+        wait = retry_after(response.headers.get("retry-after"), now)
+        visit.is_over = visit.is_busy = True
+        visit.error = told
+        if wait is not None:
+            visit.asked_wait = max(wait, visit.asked_wait or wait)
 
 
-def _finish(visit: Visit, row: Due, error: str) -> bool:
+def _finish(visit: Visit, row: Due, error: str) -> None:
     if error:
         log.info("delivery %s refused: %s", row.id, error)
         visit.error = error
     visit.done.append(row.id)
     visit.answered += 1
-    return True
 
 
-def _hold(visit: Visit, row: Due, status: int | None, error: str) -> bool:
+def _hold(visit: Visit, row: Due, status: int | None, error: str) -> None:
     """Try this one later, or give it up after two weeks. Several in a row speak for the host."""
     now = visit.courier.fed.clock.now()
     if now - row.created_at > PATIENCE:
-        return _finish(visit, row, f"given up: {error}")
+        _finish(visit, row, f"given up: {error}")
+        return
     visit.held.append(Held(row.id, now + wait_after(row.tries), status, error[:500]))
     visit.error = error
     if len(visit.held) >= AT_ONCE_PER_HOST and not visit.answered:
         visit.is_over = True
-    return False
 
 
 def _report(visit: Visit) -> HostReport:

@@ -27,18 +27,27 @@ from unnest($3::text[], $4::text[]) as r (inbox, host)
 on conflict (activity_id, inbox) do nothing
 """
 
-# A host is asked for only if it has something due; the lateral limit keeps that one index probe
-# however long its queue is. Served longest ago comes first.
+# Steps from host to host through the index, to the earliest row of each: as many probes as there
+# are hosts with something queued, however many rows or idle hosts there are.
 LEASE_HOSTS = """
+with recursive waiting (host, next_at) as (
+  (select x.host, x.next_at from deliveries x order by x.host, x.next_at limit 1)
+  union all
+  select n.host, n.next_at
+  from waiting w
+  cross join lateral (
+    select x.host, x.next_at from deliveries x
+    where x.host > w.host
+    order by x.host, x.next_at
+    limit 1) n)
 update destinations set leased_by = $1, leased_until = $2::timestamptz + $3::interval
 where host = any (array(
   select d.host
-  from destinations d
+  from waiting w
+  join destinations d on d.host = w.host
   cross join site s
   left join instances i on i.host = d.host
-  cross join lateral (
-    select 1 from deliveries x where x.host = d.host and x.next_at <= $2 limit 1) due
-  where d.parked_at is null and d.next_at <= $2
+  where w.next_at <= $2 and d.parked_at is null and d.next_at <= $2
     and (d.leased_until is null or d.leased_until <= $2)
     and coalesce(i.policy, 'default') <> 'refused'
     and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
@@ -48,24 +57,24 @@ where host = any (array(
 returning host, failures
 """
 
-# What a host may no longer see is not sent to it, even if it could when the row was queued.
+# Only the first row about each object: the next one goes when that one is settled. What a host
+# may no longer see is not sent to it, even if it could when the row was queued.
 DUE = """
-select d.id, d.host, d.inbox, d.object_key, d.tries, d.created_at, a.actor_id, a.body,
+select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.body,
   a.post_id is null or a.type not in ('Create', 'Announce', 'Announce Create')
   or exists (
     select 1 from visible_posts(null::bigint, d.host) v where v.id = a.post_id) as is_allowed
 from unnest($1::text[]) as h (host)
 cross join lateral (
-  select x.id, x.host, x.inbox, x.object_key, x.tries, x.created_at, x.activity_id
+  select x.id, x.host, x.inbox, x.tries, x.created_at, x.activity_id
   from deliveries x
   where x.host = h.host and x.next_at <= $2
-    and not exists (
-      select 1 from deliveries e
-      where e.host = x.host and e.object_key = x.object_key and e.id < x.id and e.next_at > $2)
-  order by x.id
+    and x.id = (
+      select min(e.id) from deliveries e
+      where e.host = x.host and e.object_key = x.object_key)
+  order by x.next_at, x.id
   limit $3) d
 join activities a on a.id = d.activity_id
-order by d.id
 """
 
 SETTLE = """
@@ -129,7 +138,6 @@ class Due:
     id: int
     host: str
     inbox: str
-    object_key: int
     tries: int
     created_at: datetime
     actor_id: int
@@ -184,7 +192,7 @@ async def lease_hosts(
 
 
 async def due(conn: Connection, hosts: list[str], now: datetime, *, per_host: int) -> list[Due]:
-    """What may be sent to leased hosts now, oldest first, nothing past a held-back delivery."""
+    """What may be sent to leased hosts now: of each object the first that waits, if it is due."""
     return await fetch_all(conn, Due, DUE, hosts, now, per_host)
 
 

@@ -327,7 +327,7 @@ create table deliveries (
   created_at timestamptz not null default now(),
   unique (activity_id, inbox)
 );
-create index deliveries_host on deliveries (host, id);
+create index deliveries_host on deliveries (host, next_at, id);
 create index deliveries_object on deliveries (host, object_key, id);
 
 -- Limits per address and account; the key is an HMAC with a key that changes daily, so no

@@ -69,7 +69,7 @@ async def step(fed: Federation) -> int:
 
 async def _publish(fed: Federation, publish: Callable[[Press, EventRow], Awaitable[bool]]) -> int:
     async with fed.database.quiet_write() as conn:
-        press = Press(conn, fed.site, fed.clock.now())
+        press = Press.open(conn, fed.site, fed.clock.now())
         events = await _free(conn, await outbox.claim(conn, BATCH))
         done = [event.id for event in events if await publish(press, event)]
         if done:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 
 from forum.site import Site
 from storage import activities, actors, communities, deliveries
@@ -27,9 +28,15 @@ class Press:
     conn: Connection
     site: Site
     now: datetime
+    _ids: Iterator[int]
     _actors: dict[int, Actor | None] = field(default_factory=dict)
     _communities: dict[int, Community | None] = field(default_factory=dict)
     _recipients: dict[int, list[Recipient]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, conn: Connection, site: Site, now: datetime) -> Press:
+        """Ids of one batch follow each other: random ones of one millisecond soon meet."""
+        return cls(conn, site, now, count(new_id(now)))
 
     async def actor(self, actor_id: int) -> Actor | None:
         if actor_id not in self._actors:
@@ -52,7 +59,7 @@ class Press:
         self, actor_id: int, kind: str, post_id: int | None, render: Callable[[str], bytes]
     ) -> Activity:
         """Render an activity under a new id, once, and store its bytes."""
-        activity_id = new_id(self.now)
+        activity_id = next(self._ids)
         uri = self.site.activity_uri(activity_id)
         activity = Activity(activity_id, uri, actor_id, kind, post_id, render(uri))
         await activities.insert(self.conn, activity)

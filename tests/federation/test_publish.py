@@ -463,3 +463,15 @@ async def test_two_publishers_send_each_event_once(fed, database) -> None:
             await publish.step(second)
     async with database.read() as conn:
         assert len(await queued(conn)) == 5 * 4
+
+
+async def test_a_long_backlog_is_published_in_few_looks_without_ids_that_meet(
+    fed, database, caplog
+) -> None:
+    async with database.write() as conn:
+        community = await make_open_community(conn)
+        author = await make_author(conn, community)
+        for _ in range(120):
+            await make_thread(conn, author, community)
+    assert [await publish.step(fed) for _ in range(4)] == [50, 50, 20, 0]
+    assert caplog.records == []
