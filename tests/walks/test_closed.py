@@ -19,6 +19,7 @@ from tests.walks.people import (
     Placed,
     ask_to_join,
     join,
+    leave,
     make_community,
     reply,
     sign_up,
@@ -314,3 +315,46 @@ async def test_a_person_elsewhere_who_was_not_accepted_does_not_read_along(pair:
         for viewer in (timo, ute):
             page = await viewer.open(f"/c/{address}")
             assert SECRET_TITLE not in page.html
+
+
+async def test_whoever_leaves_a_closed_community_reads_no_longer_and_is_sent_nothing(
+    pair: Pair,
+) -> None:
+    a, b = pair
+    async with await sign_up(a, "rosa") as rosa, await sign_up(b, "timo") as timo:
+        community = await make_community(
+            rosa, readers="members", travels="named", listed="yes", hosts=b.host, joining="apply"
+        )
+        address = f"{community}@{a.host}"
+        await ask_to_join(timo, address, answer="I live with it.")
+
+        async def is_asked() -> bool:
+            return await standing(a, timo, address) == "asked"
+
+        await wait_until(is_asked, "a knows that timo asked", a, b)
+        await rosa.send(await rosa.open(f"/c/{community}/moderation"), "/accept")
+
+        async def is_member() -> bool:
+            return await standing(b, timo, address) == "accepted"
+
+        await wait_until(is_member, "b knows that timo was let in", a, b)
+        first = await start_thread(rosa, community, SECRET_TITLE, f"This is {SECRET_WORDS}.")
+        there = await wait_until(lambda: first.on(b), "the first thread on b", a, b)
+        assert (await timo.get(there.path)).status_code == 200
+
+        await leave(timo, address)
+
+        async def has_left() -> bool:
+            return await standing(a, timo, address) == "left"
+
+        await wait_until(has_left, "a knows that timo left", a, b)
+        assert (await timo.get(there.path)).status_code == 404
+        second = await start_thread(rosa, community, SECRET_TITLE, f"Still {SECRET_WORDS}.")
+        told = "select count(*) = 0 from events where state = 'waiting'"
+        await wait_until(lambda: a.value(told), "everything published", a)
+        await wait_until(
+            lambda: a.value("select count(*) = 0 from deliveries where host = $1", b.host),
+            "everything delivered",
+            a,
+        )
+        assert await second.on(b) is None

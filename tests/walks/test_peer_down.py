@@ -34,3 +34,25 @@ async def test_what_was_posted_while_a_server_was_away_arrives_when_it_is_back(p
         assert await tree(a, thread.uri) == await tree(b, thread.uri)
         left = "select count(*) = 0 from deliveries where host = $1"
         await wait_until(lambda: a.value(left, b.host), "nothing left to deliver", a, b)
+
+
+async def test_what_a_member_wrote_while_the_communitys_server_was_away_arrives_later(
+    pair: Pair,
+) -> None:
+    a, b = pair
+    async with await sign_up(a, "rosa") as rosa, await sign_up(b, "timo") as timo:
+        community = await make_community(rosa)
+        await join(timo, f"{community}@{a.host}")
+        async with await sign_up(b, "ute") as ute:
+            await join(ute, f"{community}@{a.host}")
+            a.stop()
+            thread = await start_thread(timo, f"{community}@{a.host}", "Is anybody there?", "One.")
+            answer = await reply(ute, thread, "Only us, it seems.")
+            failed = "select failures >= 1 from destinations where host = $1"
+            await wait_until(lambda: b.value(failed, a.host), "a first try", b)
+            a.start()
+        sign = await start_thread(rosa, community, "We are back", "A sign of life.")
+        await wait_until(lambda: sign.on(b), "the sign of life on b", a, b)
+        await wait_until(lambda: thread.on(a), "the thread on a", a, b)
+        await wait_until(lambda: answer.on(a), "the reply on a", a, b)
+        assert await tree(a, thread.uri) == await tree(b, thread.uri)

@@ -53,3 +53,31 @@ async def test_what_its_author_deletes_on_one_server_is_gone_on_the_other(pair: 
                     f"select count(*) from {table} t where t::text like '%Written too soon%'"
                 )
                 assert kept == 0, f"{table} of {server.name} keeps the words"
+
+
+async def test_a_reply_erased_in_the_middle_leaves_its_answers_standing_on_both(
+    pair: Pair,
+) -> None:
+    a, b = pair
+    async with await sign_up(a, "rosa") as rosa, await sign_up(b, "timo") as timo:
+        community = await make_community(rosa)
+        await join(timo, f"{community}@{a.host}")
+        thread = await start_thread(rosa, community, "Which shoes?", "Mine hurt.")
+        await wait_until(lambda: thread.on(b), "the thread of a on b", a, b)
+        middle = await reply(timo, thread, "Wide ones, from the market.")
+        await wait_until(lambda: middle.on(a), "the reply of b on a", a, b)
+        last = await reply(rosa, middle, "Thank you!")
+        there = await wait_until(lambda: last.on(b), "the answer on b", a, b)
+        await erase(timo, middle)
+
+        async def is_gone() -> bool:
+            return await middle.on(a) is None
+
+        await wait_until(is_gone, "the middle gone on a", a, b)
+        for person, path in ((rosa, thread.path), (timo, there.path)):
+            page = await person.open(path)
+            assert "from the market" not in page.html
+            assert "Thank you!" in page.text
+        assert await tree(a, thread.uri) == await tree(b, thread.uri)
+        ended = {uri: state for uri, *_, state, _, _, _, _ in await tree(b, thread.uri)}
+        assert ended == {thread.uri: "live", middle.uri: "erased", last.uri: "live"}
