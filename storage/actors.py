@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.audience import Viewer
-from storage.db import Connection, fetch_one
+from storage.db import Connection, fetch_all, fetch_one
 
 COLUMNS = """a.id, a.uri, a.kind, a.type, a.host, a.is_local, a.name, a.display_name,
   a.summary_html, a.url, a.inbox, a.shared_inbox, a.followers, a.state"""
@@ -86,6 +86,13 @@ async def read_unfiltered(conn: Connection, actor_id: int) -> Actor | None:
 
 async def read_by_uri_unfiltered(conn: Connection, uri: str) -> Actor | None:
     return await fetch_one(conn, Actor, READ_BY_URI, uri)
+
+
+LIST_BY_URIS = f"select {COLUMNS} from actors a where a.uri = any($1::text[])"
+
+
+async def list_by_uris_unfiltered(conn: Connection, uris: list[str]) -> list[Actor]:
+    return await fetch_all(conn, Actor, LIST_BY_URIS, uris)
 
 
 READ_OWN = f"select {COLUMNS} from actors a where a.id = $1 and a.is_local and a.state = 'live'"

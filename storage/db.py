@@ -47,6 +47,7 @@ class Database:
             min_size=min_size,
             max_size=max_size,
             init=_prepare_connection,
+            reset=_keep_session,
             command_timeout=COMMAND_TIMEOUT,
             server_settings=SETTINGS,
         )
@@ -81,6 +82,14 @@ async def _prepare_connection(connection: Any) -> None:
     await connection.set_type_codec(
         "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
     )
+
+
+async def _keep_session(_: Any) -> None:
+    """Skips the statement that asyncpg sends after each use to undo what a session changed.
+
+    Nothing here changes a session, and it would be a round trip for every read. An open
+    transaction is rolled back by asyncpg before this.
+    """
 
 
 async def fetch_one(

@@ -38,6 +38,7 @@ from federation.vocabulary.types import (
 )
 from forum.errors import ForumError, NotAllowed
 from storage import actors, inbox
+from storage.actors import Actor
 from storage.inbox import InboxRow
 
 log = logging.getLogger("dazzle.receive")
@@ -71,6 +72,14 @@ class Ready:
     change: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was claimed together: who sent it, and the posts that it brings, as far as known."""
+
+    senders: dict[str, Actor]
+    coming: set[str]
+
+
 async def run(fed: Federation, stop: asyncio.Event) -> None:
     """Receive until `stop` is set."""
     bell = fed.database.doorbell.listener()
@@ -95,14 +104,15 @@ async def step(fed: Federation) -> int:
     """Work on what is due; the number of activities that were taken up."""
     async with fed.database.quiet_write() as conn:
         rows = await inbox.claim(conn, BATCH, LEASE)
-    if not rows:
-        return 0
-    coming: set[str] = set()
+        if not rows:
+            return 0
+        senders = await actors.list_by_uris_unfiltered(conn, [row.actor_uri for row in rows])
+    batch = Batch({actor.uri: actor for actor in senders}, set())
     by_host: dict[str, list[InboxRow]] = {}
     for row in rows:
         by_host.setdefault(row.host, []).append(row)
     found = await asyncio.gather(
-        *(_prepare_in_order(fed, queue, coming) for queue in by_host.values())
+        *(_prepare_in_order(fed, queue, batch) for queue in by_host.values())
     )
     ready = sorted((one for group in found for one in group), key=lambda one: one.row.id)
     await _apply(fed, ready)
@@ -115,7 +125,7 @@ async def tidy(fed: Federation) -> None:
         await inbox.drop_old(conn, fed.clock.now() - KEPT_FOR, TIDY_ROWS)
 
 
-async def _prepare_in_order(fed: Federation, rows: list[InboxRow], coming: set[str]) -> list[Ready]:
+async def _prepare_in_order(fed: Federation, rows: list[InboxRow], batch: Batch) -> list[Ready]:
     """The changes of one server's activities, as far as time allows; the rest is given back."""
     end = monotonic() + BATCH_SECONDS
     ready = []
@@ -126,24 +136,23 @@ async def _prepare_in_order(fed: Federation, rows: list[InboxRow], coming: set[s
             break
         try:
             async with asyncio.timeout(ONE_SECONDS):
-                ready.append(Ready(row, await _prepare(fed, row, coming)))
+                ready.append(Ready(row, await _prepare(fed, row, batch)))
         except Exception as error:
             await _settle_failure(fed, row, error)
     return ready
 
 
-async def _prepare(fed: Federation, row: InboxRow, coming: set[str]) -> Change:
+async def _prepare(fed: Federation, row: InboxRow, batch: Batch) -> Change:
     await fed.hosts.require(row.host)
     activity = parse_activity(decode_json(row.body))
-    async with fed.database.read() as conn:
-        actor = await actors.read_by_uri_unfiltered(conn, row.actor_uri)
+    actor = batch.senders.get(row.actor_uri)
     if actor is None or actor.state != "live":
         raise NotAllowed("actor_not_live")
-    job = Job(fed, row, actor, fed.clock.now(), coming)
+    job = Job(fed, row, actor, fed.clock.now(), batch.coming)
     change = await HANDLERS[type(activity)](job, activity)
     brought = _brought(activity)
     if brought is not None:
-        coming.add(brought)
+        batch.coming.add(brought)
     return change
 
 

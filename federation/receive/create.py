@@ -31,9 +31,6 @@ async def receive_create(job: Job, create: Create) -> Change:
     draft, origin = draft_of(post), origin_of(post, job.row.uri, job.now)
 
     async def change(conn: Connection) -> int | None:
-        known = await threads.read_by_uri_unfiltered(conn, post.id)
-        if known is not None:
-            return known.id
         site, author = job.fed.site, job.actor
         if post.in_reply_to is not None:
             parent = await _parent(conn, job, post.in_reply_to)
