@@ -57,8 +57,9 @@ where host = any (array(
 returning host, failures
 """
 
-# Only the first row about each object: the next one goes when that one is settled. What a host
-# may no longer see is not sent to it, even if it could when the row was queued.
+# Only the first row about each object: the next one goes when that one is settled. It is looked
+# for among the oldest that are due, so that a long queue costs no more than a short one. What a
+# host may no longer see is not sent to it, even if it could when the row was queued.
 DUE = """
 select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.body,
   a.post_id is null or a.type not in ('Create', 'Announce', 'Announce Create')
@@ -67,11 +68,15 @@ select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.body,
 from unnest($1::text[]) as h (host)
 cross join lateral (
   select x.id, x.host, x.inbox, x.tries, x.created_at, x.activity_id
-  from deliveries x
-  where x.host = h.host and x.next_at <= $2
-    and x.id = (
-      select min(e.id) from deliveries e
-      where e.host = x.host and e.object_key = x.object_key)
+  from (
+    select c.id, c.host, c.inbox, c.tries, c.created_at, c.activity_id, c.object_key, c.next_at
+    from deliveries c
+    where c.host = h.host and c.next_at <= $2
+    order by c.next_at, c.id
+    limit 16 * $3) x
+  where x.id = (
+    select min(e.id) from deliveries e
+    where e.host = x.host and e.object_key = x.object_key)
   order by x.next_at, x.id
   limit $3) d
 join activities a on a.id = d.activity_id
