@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,8 +27,19 @@ PEERS = Path(__file__).resolve().parents[1] / "peers"
 NODE = shutil.which("node")
 Pair = tuple[Server, Server]
 
+
+def _has_node() -> bool:
+    if NODE is None:
+        return False
+    version = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=False)
+    major = version.stdout.removeprefix("v").partition(".")[0]
+    return major.isdecimal() and int(major) >= 20
+
+
 pytestmark = [
-    pytest.mark.skipif(NODE is None, reason="needs Node 20 or newer: Debian package nodejs"),
+    pytest.mark.skipif(
+        not _has_node(), reason="needs Node 20 or newer: Debian packages nodejs and npm"
+    ),
     pytest.mark.skipif(
         not (PEERS / "node_modules").is_dir(),
         reason="needs @fedify/fedify and @peertube/http-signature: npm ci --prefix tests/peers",
