@@ -16,7 +16,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.security_headers import EVERYWHERE
+from server.security_headers import Headers, headers_for
 
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
@@ -48,6 +48,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS
+    headers_of_refusals = headers_for(is_https=False)
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -186,7 +187,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._may_answer():
-            self.transport.write(_response(status))
+            self.transport.write(_response(status, self.headers_of_refusals))
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -209,7 +210,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def _response(status: int) -> bytes:
+class HttpsGuardedProtocol(GuardedProtocol):
+    """Behind a proxy that speaks TLS."""
+
+    headers_of_refusals = headers_for(is_https=True)
+
+
+def protocol_for(*, is_https: bool) -> type[GuardedProtocol]:
+    return HttpsGuardedProtocol if is_https else GuardedProtocol
+
+
+def _response(status: int, headers: Headers) -> bytes:
     phrase = http.HTTPStatus(status).phrase
     lines = [
         f"HTTP/1.1 {status} {phrase}".encode(),
@@ -217,6 +228,6 @@ def _response(status: int) -> bytes:
         b"content-length: %d" % len(phrase),
         b"connection: close",
         b"cache-control: no-store",
-        *(name + b": " + value for name, value in EVERYWHERE),
+        *(name + b": " + value for name, value in headers),
     ]
     return b"\r\n".join(lines) + b"\r\n\r\n" + phrase.encode()

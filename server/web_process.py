@@ -15,7 +15,7 @@ import uvloop
 
 from server.app import create_app
 from server.errors import StartError
-from server.http_guard import GuardedProtocol
+from server.http_guard import protocol_for
 from server.metrics import BOARD
 from server.settings import Settings
 
@@ -79,7 +79,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable
     app = await create_app(settings)
     config = uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        http=protocol_for(is_https=settings.is_https),
         ws="none",
         lifespan="off",
         log_config=None,

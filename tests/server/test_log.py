@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import logging
+import sys
+
+import asyncpg
+import pytest
+
+from server.log import OneLine
+
+
+def line_of(error: Exception, message: str = "a request failed") -> str:
+    try:
+        raise error
+    except Exception:
+        record = logging.LogRecord(
+            "server.failures", logging.ERROR, __file__, 1, message, (), sys.exc_info()
+        )
+    return OneLine().format(record)
+
+
+def test_an_exception_is_one_line_without_its_message():
+    line = line_of(ValueError("rosa has Marfan syndrome"))
+    assert "ValueError at tests/server/test_log.py:" in line
+    assert "rosa" not in line
+    assert "\n" not in line
+
+
+async def test_what_postgresql_quotes_is_not_told(conn):
+    with pytest.raises(asyncpg.UniqueViolationError) as caught:
+        await conn.execute("insert into instances (host) values ('rosa.example'), ('rosa.example')")
+    assert "rosa.example" in str(caught.value)
+    assert "rosa" not in line_of(caught.value)
+
+
+def test_only_the_first_line_of_a_message_is_told():
+    line = line_of(ValueError("x"), "Task exception was never retrieved\nfuture: <rosa's secret>")
+    assert "Task exception" in line
+    assert "secret" not in line
+
+
+def test_a_cause_is_named_too():
+    error = RuntimeError("outer")
+    error.__cause__ = KeyError("inner")
+    assert "RuntimeError at" in line_of(error)
+    assert "after KeyError" in line_of(error)

@@ -1,0 +1,137 @@
+"""HTP-02, HTP-04 and RES-01: what is judged with the whole request in sight."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, Router
+
+from forum.site import Site
+from server.request_guard import FORM_BYTES, INBOX_BYTES, RequestGuard
+from tests.server.raw_http import exchange, serving, statuses
+
+
+async def measure(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(f"got {len(await request.body())}")
+
+
+ANY = ["GET", "POST"]
+PLAIN = Router([Route("/{path:path}", measure, methods=ANY)])
+
+
+@pytest.fixture
+async def port():
+    async with serving(RequestGuard(PLAIN, site=Site("https://forum.example"))) as number:
+        yield number
+
+
+def post(path: str, *, length: int | None, host: str = "forum.example") -> bytes:
+    size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    return f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{size}\r\n\r\n".encode()
+
+
+def get(path: str, host: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+
+
+async def pour(port: int, head: bytes, piece: bytes, pieces: int) -> tuple[bytes, int]:
+    """Send as long as the server takes it; its answer and how many pieces it took."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        writer.write(head)
+        for _ in range(pieces):
+            writer.write(piece)
+            await asyncio.wait_for(writer.drain(), 5)
+            sent += 1
+    answer = b""
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        answer = await asyncio.wait_for(reader.read(65536), 5)
+    writer.close()
+    return answer, sent
+
+
+@pytest.mark.parametrize("host", ["forum.example", "FORUM.example", "forum.example:443"])
+async def test_our_own_names_are_served(port, host):
+    assert statuses(await exchange(port, get("/", host))) == [200]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 421),
+        ("forum.example:8443", 421),
+        ("forum.example.evil.example", 421),
+        ("localhost", 421),
+        ("127.0.0.1:8000", 421),
+        ("[::1]:8000", 421),
+        ("forum.example/path", 400),
+        ("forum.example@evil.example", 400),
+        ("forum.example, evil.example", 400),
+        ("", 400),
+    ],
+)
+async def test_other_names_are_not(port, host, status):
+    assert statuses(await exchange(port, get("/", host))) == [status]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000"])
+async def test_a_health_check_may_come_by_a_name_of_loopback(port, host):
+    assert statuses(await exchange(port, get("/readyz", host))) == [200]
+    assert statuses(await exchange(port, get("/healthz", "evil.example"))) == [421]
+
+
+@pytest.mark.parametrize("path", ["/a%00b", "/a%0d%0ab", "/..%5c..%5cetc", "/?q=%00", "/%7f"])
+async def test_characters_that_no_path_needs_are_refused(port, path):
+    assert statuses(await exchange(port, get(path, "forum.example"))) == [400]
+
+
+@pytest.mark.parametrize("path", ["/caf%C3%A9", "/a%20b", "/?q=a%26b", "/%2561", "/%2e%2e/x"])
+async def test_their_good_twins_are_served(port, path):
+    assert statuses(await exchange(port, get(path, "forum.example"))) == [200]
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/inbox", INBOX_BYTES),
+        ("/ap/actors/1/inbox", INBOX_BYTES),
+        ("/sign-in", FORM_BYTES),
+        ("/inbox/else", FORM_BYTES),
+    ],
+)
+async def test_a_body_up_to_the_limit_is_served_and_one_beyond_is_not(port, path, most):
+    fits = await exchange(port, post(path, length=most) + b"x" * most, wait=0.5)
+    assert f"got {most}".encode() in fits
+    over = await exchange(port, post(path, length=most + 1) + b"x" * (most + 1), wait=0.5)
+    assert statuses(over) == [413]
+
+
+async def test_a_declared_100_mb_is_refused_before_it_is_sent(port):
+    assert statuses(await exchange(port, post("/inbox", length=100_000_000))) == [413]
+
+
+async def test_an_undeclared_100_mb_is_cut_within_one_more(port):
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    answer, sent = await pour(port, post("/inbox", length=None), chunk, 1600)
+    assert statuses(answer) in ([413], [])  # a reset may overtake the answer
+    assert sent * 65536 < INBOX_BYTES + 8_000_000  # what the kernel's buffers hold is not read
+    assert statuses(await exchange(port, get("/", "forum.example"))) == [200]
+
+
+async def test_a_chunked_body_within_the_limit_is_served(port):
+    body = b"3\r\nabc\r\n" * 1000 + b"0\r\n\r\n"
+    assert b"got 3000" in await exchange(port, post("/inbox", length=None) + body, wait=0.5)
+
+
+async def test_whoever_leaves_in_mid_body_is_forgotten(port):
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post("/inbox", length=100) + b"abc")
+    await writer.drain()
+    writer.close()
+    await asyncio.sleep(0.1)
+    assert statuses(await exchange(port, get("/", "forum.example"))) == [200]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from server import worker
+from server.settings import Settings
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+INBOX = """
+insert into inbox (id, uri, type, actor_uri, host, body, state, received_at)
+values ($1, 'https://a.example/' || $1::bigint, 'Like', 'https://a.example/u', 'a.example', '',
+  $2, $3)
+"""
+
+
+async def test_what_has_had_its_time_is_dropped(database):
+    old, young = NOW - timedelta(days=15), NOW - timedelta(days=13)
+    async with database.write() as conn:
+        await conn.execute(INBOX, 1, "done", old)
+        await conn.execute(INBOX, 2, "done", young)
+        await conn.execute(INBOX, 3, "waiting", old)
+        for key, ends in ((b"a" * 16, NOW - timedelta(1)), (b"b" * 16, NOW + timedelta(1))):
+            await conn.execute("insert into limits values ($1, 1, $2)", key, ends)
+    await worker.tidy(database, NOW)
+    async with database.read() as conn:
+        kept = [row[0] for row in await conn.fetch("select id from inbox order by id")]
+        limits = [row[0] for row in await conn.fetch("select key from limits")]
+    assert kept == [2, 3]
+    assert limits == [b"b" * 16]
+
+
+async def test_a_worker_stops_soon_when_it_is_asked_to(database_url, tmp_path):
+    settings = Settings(database_url=database_url, data_dir=tmp_path)
+    stop, ready = asyncio.Event(), asyncio.Event()
+    working = asyncio.create_task(worker.run_worker(settings, stop, ready.set))
+    await asyncio.wait_for(ready.wait(), 20)
+    await asyncio.sleep(0.2)
+    began = time.monotonic()
+    stop.set()
+    await asyncio.wait_for(working, 10)
+    assert time.monotonic() - began < 3
