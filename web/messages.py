@@ -23,7 +23,7 @@ DONE: dict[str, str] = {
     "stopped": N_("This member cannot post until the date that you chose."),
     "let": N_("This member can post again."),
     "accepted": N_("The person was let in."),
-    "refused": N_("The person was told: not accepted this time."),
+    "refused": N_("The person was not accepted this time."),
     "closed": N_("The report is closed."),
     "saved": N_("Your changes are saved."),
     "approved": N_("The account can be used now."),
@@ -31,8 +31,8 @@ DONE: dict[str, str] = {
     "server_unblocked": N_("The server is no longer blocked."),
     "server_allowed": N_("The server may exchange posts with this one."),
     "made": N_("Your community is ready. Write the first post, or invite people."),
-    "set_up": N_("Your server is ready. Make the first community, or open sign-up first."),
-    "waiting": N_("Your account was made. A person will look at it before you can sign in."),
+    "set_up": N_("Your server is ready. Now make the first community."),
+    "waiting": N_("Your account is made. A person will look at it; then you can join and write."),
     "signed_out": N_("You are signed out."),
 }
 

@@ -46,10 +46,9 @@ async def sign_up(visit: Visit) -> Response:
     onward = next_path(form.values.get("next", ""))
     name = form.line("name", most=LONGEST_NAME, least=1)
     password = form.secret("password")
+    _check_new_account(visit, name, password)
     with form.checked():
         form.stop_if_wrong()
-        accounts.check_name(name)
-        accounts.check_password(password)
         async with services.database.write() as conn:
             await limits.count_sign_up(conn, services.secret, address=visit.address, now=now)
         password_hash, keypair = await hash_password(password), await new_keypair()
@@ -124,9 +123,8 @@ async def set_up(visit: Visit) -> Response:
     mode = form.choice("federation_mode", MODES)
     name = form.line("name", most=LONGEST_NAME, least=1)
     password = form.secret("password")
+    _check_new_account(visit, name, password)
     with form.checked():
-        accounts.check_password(password)
-        accounts.check_name(name)
         form.stop_if_wrong()
         password_hash, keypair = await hash_password(password), await new_keypair()
         async with services.database.write() as conn:
@@ -140,6 +138,14 @@ async def set_up(visit: Visit) -> Response:
         return _enter(visit, token, "/communities", done="set_up")
     async with services.database.read() as conn:
         return await _setup_page(visit, conn)
+
+
+def _check_new_account(visit: Visit, name: str, password: str) -> None:
+    """Say at once all that is wrong with a new name and password."""
+    with visit.form.checked():
+        accounts.check_name(name)
+    with visit.form.checked():
+        accounts.check_password(password)
 
 
 def _enter(visit: Visit, token: str, onward: str, *, done: str = "") -> Response:
