@@ -55,7 +55,11 @@ class Placed:
 
 async def set_up(server: Server) -> Browser:
     """The first visit of an empty server, by the link that `serve` printed."""
-    links = re.findall(rf"{re.escape(server.origin)}(/setup/\S+)", server.log.read_text())
+
+    async def printed() -> list[str]:
+        return re.findall(rf"{re.escape(server.origin)}(/setup/\S+)", server.log.read_text())
+
+    links = await wait_until(printed, "the link of the first visit", server)
     browser = Browser(server, new_name("admin"))
     page = await browser.send(
         await browser.open(links[-1]),

@@ -358,3 +358,24 @@ async def test_whoever_leaves_a_closed_community_reads_no_longer_and_is_sent_not
             a,
         )
         assert await second.on(b) is None
+
+
+async def test_an_invitation_link_opens_what_is_hidden_for_as_many_as_it_says(pair: Pair) -> None:
+    a, _ = pair
+    async with (
+        await sign_up(a, "rosa") as rosa,
+        await sign_up(a, "nele") as nele,
+        await sign_up(a, "ute") as ute,
+    ):
+        hidden, thread = await hide(a, rosa, travels="nowhere", listed="no", joining="invite")
+        page = await rosa.open(f"/c/{hidden.name}/invite")
+        page = await rosa.send(page, "/invite", uses="1", days="7")
+        link = re.search(rf"{re.escape(a.origin)}(/i/\S+)", page.text)
+        assert link is not None, page.text
+        card = await nele.open(link.group(1))
+        assert SECRET_TITLE not in card.html
+        await nele.send(card, "/i/")
+        assert SECRET_WORDS in (await nele.open(thread.path)).text
+        answers = [await ute.get(path) for path in (link.group(1), f"/i/{'x' * 32}")]
+        assert _comparable(answers[0]) == _comparable(answers[1])
+        assert (await ute.get(f"/c/{hidden.name}")).status_code == 404
