@@ -31,6 +31,7 @@ FAST_STOP = 30.0  # seconds until a stop that waits for open transactions become
 START_TRIES = 20
 START_PATIENCE = 900.0  # recovery after a crash may have much to replay
 BIG_LOG = 1_000_000
+ROOM_FOR_CLUSTER = 100_000_000  # bytes: an empty one and its first log of changes
 
 SETTINGS = {
     "listen_addresses": "",
@@ -206,6 +207,12 @@ def _make_cluster(
     # Made beside its place and renamed: a start that is interrupted here leaves no half cluster.
     fresh = cluster.with_name("cluster.new")
     shutil.rmtree(fresh, ignore_errors=True)
+    free = shutil.disk_usage(cluster.parent).free
+    if free < ROOM_FOR_CLUSTER:
+        raise StartError(
+            f"Only {free // 1_000_000} MB are free in {cluster.parent}: a new database needs "
+            f"{ROOM_FOR_CLUSTER // 1_000_000} MB."
+        )
     command = [
         str(binaries.directory / "initdb"),
         f"--pgdata={fresh}",

@@ -73,21 +73,16 @@ def reachable(binaries: Binaries, run_as: RunAs) -> Binaries:
     """The same programs, copied once to a place that the database's user may enter."""
     if not run_as.changes or _can_enter(binaries.directory, run_as):
         return binaries
-    copy = OUTSIDE / f"programs-{binaries.major}-{binaries.directory.parent.stat().st_mtime_ns}"
     try:
-        if not copy.exists():
-            _make_passable(OUTSIDE)
-            fresh = Path(tempfile.mkdtemp(dir=OUTSIDE, prefix="copying-"))
-            ignored = shutil.ignore_patterns("include", "__pycache__")
-            shutil.copytree(binaries.directory.parent, fresh, dirs_exist_ok=True, ignore=ignored)
-            fresh.chmod(0o755)
-            fresh.rename(copy)
+        if binaries.from_wheel:
+            return Binaries(_copy_from_wheel(binaries), binaries.major, from_wheel=True)
+        reason = "it is closed"
     except OSError as error:
-        raise StartError(
-            f"The user of the database cannot enter {binaries.directory}, and the programs cannot "
-            f"be copied to {OUTSIDE} ({error.strerror}): install PostgreSQL on the system."
-        ) from error
-    return Binaries(copy / binaries.directory.name, binaries.major, binaries.from_wheel)
+        reason = f"{OUTSIDE} cannot hold a copy: {error.strerror}"
+    raise StartError(
+        f"The user of the database cannot run the programs in {binaries.directory} ({reason}): "
+        f"install PostgreSQL on the system."
+    )
 
 
 def make_socket_dir(preferred: Path, run_as: RunAs) -> Path:
@@ -101,6 +96,24 @@ def make_socket_dir(preferred: Path, run_as: RunAs) -> Path:
     if run_as.changes:
         os.chown(short, run_as.uid, run_as.gid)
     return short
+
+
+def _copy_from_wheel(binaries: Binaries) -> Path:
+    """Programs find their libraries beside the package, so both keep their places."""
+    install = binaries.directory.parent
+    package = install.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    copy = OUTSIDE / f"programs-{binaries.major}-{install.stat().st_mtime_ns}"
+    if not copy.exists():
+        _make_passable(OUTSIDE)
+        fresh = Path(tempfile.mkdtemp(dir=OUTSIDE, prefix="copying-"))
+        unneeded = shutil.ignore_patterns("include", "__pycache__")
+        shutil.copytree(install, fresh / package.name / install.name, ignore=unneeded)
+        if libraries.is_dir():
+            shutil.copytree(libraries, fresh / libraries.name)
+        fresh.chmod(0o755)
+        fresh.rename(copy)
+    return copy / package.name / install.name / binaries.directory.name
 
 
 def _choose_user() -> RunAs:

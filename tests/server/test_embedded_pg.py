@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import asyncpg
 import pytest
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVE_AND_HANG = """
 import sys, time
 from pathlib import Path
+from urllib.parse import unquote
 from server.embedded_pg import EmbeddedPostgres
 postgres = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
 postgres.start()
@@ -60,6 +62,10 @@ async def ask(dsn: str, question: str) -> object:
 def pid_of(data_dir: Path) -> int:
     file = data_dir / "postgres" / "cluster" / "postmaster.pid"
     return int(file.read_text().split("\n", 1)[0])
+
+
+def socket_dir_of(dsn: str) -> Path:
+    return Path(unquote(dsn.partition("host=")[2]))
 
 
 def is_gone(pid: int, seconds: float = 10) -> bool:
@@ -100,10 +106,10 @@ def test_at_least_one_postgresql_is_present():
 
 
 def test_nobody_else_may_enter_its_directory(postgres, data_dir):
-    postgres.start()
-    home = data_dir / "postgres"
-    assert stat.S_IMODE(home.stat().st_mode) == 0o700
-    sockets = [path for path in (home / "run").iterdir() if path.is_socket()]
+    directory = socket_dir_of(postgres.start())
+    assert stat.S_IMODE((data_dir / "postgres").stat().st_mode) == 0o700
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    sockets = [path for path in directory.iterdir() if path.is_socket()]
     assert [stat.S_IMODE(path.stat().st_mode) for path in sockets] == [0o700]
 
 
@@ -171,7 +177,7 @@ def test_a_long_path_gets_a_short_private_place_for_its_socket(tmp_path, data_di
     dsn = server.start()
     try:
         assert asyncio.run(ask(dsn, "select 1")) == 1
-        directory = Path(dsn.partition("host=")[2].replace("%2F", "/"))
+        directory = socket_dir_of(dsn)
         assert len(str(directory)) < 60
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     finally:
