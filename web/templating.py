@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -88,4 +89,4 @@ def first_letter(name: str) -> str:
 
 def tone(identifier: int) -> int:
     """One of the colours for marks, always the same for the same id."""
-    return (identifier ^ (identifier >> 16)) % TONES
+    return crc32(str(identifier).encode()) % TONES

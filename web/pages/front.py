@@ -138,8 +138,8 @@ async def card_of(visit: Visit, conn: Connection, community: Community) -> Card:
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text, whole words only."""
-    line = " ".join(text.split())
+    """The first paragraph of a text, or its beginning in whole words."""
+    line = " ".join(text.strip().split("\n")[0].split())
     if len(line) <= ABOUT:
         return line
     return line[:ABOUT].rsplit(" ", 1)[0] + " …"
