@@ -12,8 +12,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 import idna
@@ -69,6 +70,9 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 KEPT_IN_PATH = "/:@!$&'()*+,;=~%-._"
 KEPT_IN_QUERY = KEPT_IN_PATH + "?"
 
+# Threads of their own: a name server that does not answer must not keep passwords waiting.
+LOOKUPS = ThreadPoolExecutor(16, thread_name_prefix="lookup")
+
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
 
@@ -91,7 +95,7 @@ class Target:
         return f"{self.scheme}://{self.host}"
 
 
-@lru_cache(8192)
+@lru_cache(2048)
 def parse_url(url: str) -> Target:
     """The parts of an http or https URL, canonical.
 
@@ -156,8 +160,8 @@ def is_dialable(address: str, *, allow_loopback: bool) -> bool:
 
 async def look_up(hostname: str, port: int) -> list[str]:
     """All addresses of a name, as the system's resolver gives them."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, hostname, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(LOOKUPS, ask)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

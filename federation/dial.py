@@ -17,6 +17,7 @@ import httpcore
 from federation.address import Lookup, resolve
 
 CONNECT_SECONDS = 5.0
+MAX_ADDRESSES = 4
 PAUSE_READING_AT = 256 * 1024
 
 
@@ -39,7 +40,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             addresses = await resolve(
                 host, port, allow_loopback=self._allow_loopback, lookup=self._lookup
             )
-            return _Stream(await _connect_first(addresses, port))
+            return _Stream(await _connect_first(addresses[:MAX_ADDRESSES], port))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -48,14 +49,16 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 async def _connect_first(addresses: list[str], port: int) -> socket.socket:
     """A socket connected to the first address that answers. Raises OSError."""
     trouble: OSError | None = None
+    patience = CONNECT_SECONDS / max(2, len(addresses))  # IPv6 often leads nowhere, silently
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         connection = socket.socket(family, socket.SOCK_STREAM)
         connection.setblocking(False)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.get_running_loop().sock_connect(connection, (address, port))
-        except OSError as error:
+            async with asyncio.timeout(patience if len(addresses) > 1 else None):
+                await asyncio.get_running_loop().sock_connect(connection, (address, port))
+        except OSError as error:  # TimeoutError is one
             connection.close()
             trouble = error
         except BaseException:

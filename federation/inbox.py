@@ -12,7 +12,7 @@ import logging
 from typing import Any
 
 import asyncpg
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -50,7 +50,6 @@ def routes(fed: Federation) -> list[Route]:
     return [
         Route("/inbox", receive, methods=["POST"]),
         Route("/ap/actors/{actor_id}/inbox", receive, methods=["POST"]),
-        Route("/ap/instance/inbox", receive, methods=["POST"]),
     ]
 
 
@@ -60,6 +59,8 @@ async def _answer(fed: Federation, request: Request) -> Response:
         await _receive(fed, request)
     except _TooLarge:
         return _problem(413, "too large")
+    except ClientDisconnect:
+        return _problem(400, "cut_short")
     except (BadSignature, Gone) as error:
         return _problem(401, error.code)
     except Malformed as error:

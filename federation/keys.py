@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from federation.address import parse_url
-from federation.errors import BadSignature, FederationError, Unreachable
+from federation.errors import BadSignature, FederationError, Gone, Unreachable
 from storage.db import Database
 from storage.keys import Key, read_key
 
@@ -30,14 +30,14 @@ MAX_PEM = 4096
 FRESH_SECONDS = 30.0  # a suspension or a new key elsewhere is noticed after this
 FAILED_SECONDS = 600.0
 REFETCH_SECONDS = 60.0  # between two refetches of one key that both changed nothing
-MAX_ENTRIES = 10_000
+MAX_ENTRIES = 5000
 FETCHES_PER_DOMAIN = 400  # unknown keys of one registrable domain in ten minutes
 
 Fetch = Callable[[str], Coroutine[None, None, Key]]
 Value = TypeVar("Value")
 
 
-@lru_cache(4096)
+@lru_cache(1024)
 def load_own_key(pem: str) -> RSAPrivateKey:
     """A private key that we made ourselves.
 
@@ -49,7 +49,7 @@ def load_own_key(pem: str) -> RSAPrivateKey:
     return key
 
 
-@lru_cache(8192)
+@lru_cache(2048)
 def load_public_key(pem: str) -> RSAPublicKey:
     """A key of another server. Raises BadSignature unless RSA, 2048 to 8192 bits, e = 65537."""
     if len(pem) > MAX_PEM:
@@ -80,13 +80,13 @@ class KeyCache:
 
     async def find(self, key_uri: str) -> Key:
         """The key, stored or fetched now. Raises FederationError, or ForumError from the policy."""
-        known = self._known.get(key_uri)
-        if known is not None and known[0] > monotonic():
-            return known[1]
+        known = self._fresh(key_uri)
+        if known is not None:
+            return known
         async with self._database.read() as conn:
             key = await read_key(conn, key_uri)
         if key is None:
-            return await self._fetch_once(key_uri)
+            return self._fresh(key_uri) or await self._fetch_once(key_uri)
         _keep(self._known, key_uri, (monotonic() + FRESH_SECONDS, key))
         return key
 
@@ -104,14 +104,15 @@ class KeyCache:
         self._refetched.pop(key.uri, None)
         return fresh
 
-    def forget(self, key_uri: str) -> None:
-        self._known.pop(key_uri, None)
+    def _fresh(self, key_uri: str) -> Key | None:
+        known = self._known.get(key_uri)
+        return known[1] if known is not None and known[0] > monotonic() else None
 
     async def _fetch_once(self, key_uri: str) -> Key:
         failed = self._failed.get(key_uri)
         if failed is not None:
             if failed[0] > monotonic():
-                raise failed[1]
+                raise _again(failed[1])
             del self._failed[key_uri]
         task = self._running.get(key_uri)
         if task is None:
@@ -129,7 +130,7 @@ class KeyCache:
         if error is None:
             _keep(self._known, key_uri, (monotonic() + FRESH_SECONDS, task.result()))
         elif isinstance(error, FederationError):
-            _keep(self._failed, key_uri, (monotonic() + FAILED_SECONDS, error))
+            _keep(self._failed, key_uri, (monotonic() + FAILED_SECONDS, _again(error)))
 
     def _count(self, key_uri: str) -> None:
         """Raises Unreachable once a domain has made us fetch too many keys in ten minutes."""
@@ -141,6 +142,13 @@ class KeyCache:
         if count >= FETCHES_PER_DOMAIN:
             raise Unreachable("too_many_keys")
         self._counts[domain] = count + 1
+
+
+def _again(error: FederationError) -> FederationError:
+    """The same trouble without its traceback, which would hold on to all that was read."""
+    if isinstance(error, Gone):
+        return Gone(error.code, is_final=error.is_final)
+    return type(error)(error.code)
 
 
 def _keep(entries: OrderedDict[str, Value], name: str, value: Value) -> None:
