@@ -34,16 +34,16 @@ class RequestGuard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = scope["headers"]
-        status = self._judge(scope, _header(headers, b"host"))
+        host, length, has_body = _read_headers(scope)
+        status = self._judge(scope, host)
         if status == 421:
             await _refuse(send, 421, f"This server answers at {self.site.origin}")
         elif status is not None:
             await _refuse(send, status)
-        elif not _has_body(scope["method"], headers):
-            await self.app(scope, receive, send)
+        elif has_body:
+            await self._pass_body(scope, receive, send, length)
         else:
-            await self._pass_body(scope, receive, send)
+            await self.app(scope, receive, send)
 
     def _judge(self, scope: Scope, host: bytes) -> int | None:
         path: str = scope["path"]
@@ -56,10 +56,9 @@ class RequestGuard:
             return None
         return 421 if PLAIN_HOST.fullmatch(name) else 400
 
-    async def _pass_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_body(self, scope: Scope, receive: Receive, send: Send, length: int) -> None:
         most = INBOX_BYTES if INBOX_PATH.fullmatch(scope["path"]) else FORM_BYTES
-        declared = _header(scope["headers"], b"content-length")
-        if declared and int(declared) > most:
+        if length > most:
             await _refuse(send, 413)
             return
         body = bytearray()
@@ -84,14 +83,17 @@ def _names_of(site: Site) -> frozenset[str]:
     return frozenset({site.host} if has_port else {site.host, f"{site.host}:{default}"})
 
 
-def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes:
-    return next((value for key, value in headers if key == name), b"")
-
-
-def _has_body(method: str, headers: list[tuple[bytes, bytes]]) -> bool:
-    if method not in BODILESS:
-        return True
-    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in headers)
+def _read_headers(scope: Scope) -> tuple[bytes, int, bool]:
+    """The Host, the declared length, and whether there is a body."""
+    host, length, has_body = b"", 0, scope["method"] not in BODILESS
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value
+        elif name == b"content-length":
+            length, has_body = int(value), True
+        elif name == b"transfer-encoding":
+            has_body = True
+    return host, length, has_body
 
 
 def _once(message: Message, receive: Receive) -> Receive:

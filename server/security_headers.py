@@ -40,9 +40,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message.get("headers", ())}
-                missing = [header for header in self.headers if header[0] not in present]
-                message["headers"] = [*message.get("headers", ()), *missing]
+                headers = message.get("headers", ())
+                present = [name for name, _ in headers]  # ASGI: lower case already
+                message["headers"] = [*headers, *(h for h in self.headers if h[0] not in present)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
