@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 
 from server.app import create_app
 from server.errors import StartError
@@ -77,7 +78,19 @@ def run(
 
 async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     app = await create_app(settings)
-    config = uvicorn.Config(
+    server = WebServer(configuration(app, settings), on_ready)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    try:
+        await server.serve([listener])
+    finally:
+        await app.close()
+
+
+def configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves us: guarded, silent, and believing no proxy that is not named."""
+    return uvicorn.Config(
         app,
         http=protocol_for(is_https=settings.is_https),
         ws="none",
@@ -91,14 +104,6 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable
         timeout_graceful_shutdown=DRAIN_SECONDS,
         backlog=BACKLOG,
     )
-    server = WebServer(config, on_ready)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    try:
-        await server.serve([listener])
-    finally:
-        await app.close()
 
 
 def _allow_many_connections() -> None:

@@ -15,11 +15,13 @@ from server.http_guard import GuardedProtocol
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, protocol: type[GuardedProtocol] = GuardedProtocol
+    app: ASGIApp,
+    protocol: type[GuardedProtocol] = GuardedProtocol,
+    config: uvicorn.Config | None = None,
 ) -> AsyncIterator[int]:
     """The port of a server that is stopped when the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
+    config = config or uvicorn.Config(
         app, http=protocol, ws="none", lifespan="off", log_config=None, server_header=False,
         access_log=False, proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
