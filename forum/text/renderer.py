@@ -21,7 +21,7 @@ COMMAND = (sys.executable, "-m", "forum.text.child")
 ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # no secret gets into the child
 
 START_PATIENCE = 20.0  # seconds, for a machine that is busy with something else
-PATIENCE = 3.0  # seconds of waiting for one text; the child's own budget counts processor time
+PATIENCE = 5.0  # seconds of waiting for one text; the child's own budget counts processor time
 LEAVE_PATIENCE = 0.5  # seconds that a child gets to end by itself
 MOST_WAITING = 32  # more than this many at once are rendered as plain text
 
