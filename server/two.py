@@ -37,7 +37,8 @@ STOP_PATIENCE = 20.0
 STEP = 0.2
 
 MEMBER = "mattis"  # of b
-COMMUNITY = "marfan@localhost:8001"
+COMMUNITY = "marfan"  # of a
+PORTS = (8001, 8002)
 GREETING = "Grüße von nebenan · hello from next door"
 GREETING_TEXT = """
 Ich bin Mattis, mein Konto liegt beim Verein Querstreifen, auf einem ganz anderen Server. Lesen und
@@ -79,10 +80,10 @@ class Trial:
         return settings_file.read(self.environment, self.directory)
 
 
-def main(directory: Path) -> None:
+def main(directory: Path, ports: tuple[int, int] = PORTS) -> None:
     """Serve both until Ctrl-C. Raises StartError when one does not start."""
-    a = Trial("a", "localhost", 8001, directory / "a")
-    b = Trial("b", "127.0.0.1", 8002, directory / "b")
+    a = Trial("a", "localhost", ports[0], directory / "a")
+    b = Trial("b", "127.0.0.1", ports[1], directory / "b")
     running: list[subprocess.Popen[bytes]] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
@@ -91,7 +92,7 @@ def main(directory: Path) -> None:
         for trial, process in zip((a, b), running, strict=True):
             _wait_until_serving(trial, process)
         with reachable(b.settings()) as opened:
-            asyncio.run(_visit(opened))
+            asyncio.run(_visit(opened, _address(a)))
         _introduce(a, b)
         while all(process.poll() is None for process in running):
             time.sleep(STEP)
@@ -140,13 +141,17 @@ def _last_line(trial: Trial) -> str:
     return f"{trial.name}: {lines[-1] if lines else 'ended without a word'}"
 
 
-async def _visit(settings: Settings) -> None:
+def _address(a: Trial) -> str:
+    return f"{COMMUNITY}@{a.host}:{a.port}"
+
+
+async def _visit(settings: Settings, address: str) -> None:
     """A member of b finds the community on a, joins it, and says hello there, once."""
     parts = await open_parts(settings)
     try:
         services = parts.services
         community_id = await _until(
-            lambda: services.resolver.find_community(COMMUNITY), "b finds the community of a"
+            lambda: services.resolver.find_community(address), "b finds the community of a"
         )
         async with services.database.write() as conn:
             actor = await actors.find_local_unfiltered(conn, MEMBER)
@@ -203,8 +208,8 @@ Two servers federate on this machine:
   b  {b.origin}   Verein Querstreifen
 
 {MEMBER} of b is a member of the Marfan community on a, and has started a thread in it:
-  seen from a   {a.origin}/c/marfan
-  seen from b   {b.origin}/c/{COMMUNITY}
+  seen from a   {a.origin}/c/{COMMUNITY}
+  seen from b   {b.origin}/c/{_address(a)}
 
 Sign in on a as wren, stripewell or two_lefts, on b as {MEMBER}, tilda or querstreifen;
 the password is {PASSWORD} everywhere. Ctrl-C stops both.
