@@ -64,6 +64,7 @@ class Shell:
     direction: str
     name: str | None
     is_admin: bool
+    is_waiting: bool
     may_sign_up: bool
     token: str
     here: str
@@ -147,6 +148,7 @@ def render(
         direction=visit.words.direction,
         name=None if member is None else member.name,
         is_admin=member is not None and member.role == "admin",
+        is_waiting=member is not None and member.state == "waiting",
         may_sign_up=row.signup != "closed",
         token=token,
         here=here,

@@ -40,7 +40,6 @@ class PersonPage:
 @dataclass(frozen=True, slots=True)
 class SettingsPage:
     name: str
-    is_waiting: bool
     blocked: list[BlockedPerson]
     locales: tuple[tuple[str, str], ...]
     locale: str
@@ -80,7 +79,6 @@ async def show_settings(visit: Visit, conn: Connection) -> Response:
     member = visit.require_member()
     view = SettingsPage(
         name=member.name,
-        is_waiting=member.state == "waiting",
         blocked=await list_blocked(conn, visit.viewer, limit=BLOCKS),
         locales=tuple(LOCALES.items()),
         locale=visit.words.locale,

@@ -46,6 +46,7 @@ class ThreadPage:
     opening: Markup | None
     replies: Markup
     count: int
+    language: str
     is_first: bool
     after: str
     writing: Writing
@@ -172,6 +173,7 @@ async def _view(
         opening=None if first is None else opening(visit, first, audience=audience),
         replies=tree(visit, replies, audience=audience, thread_id=thread_id, after=after or []),
         count=len(replies),
+        language=shown[0].language or visit.words.locale,
         is_first=after is None,
         after=".".join(map(str, shown[-1].path)) if len(rows) > POSTS else "",
         writing=writing_of(visit, community, hosts),

@@ -30,7 +30,7 @@ LONGEST_KEY = 64
 LANGUAGES = (*LOCALES.items(), ("fr", "Français"), ("es", "Español"), ("it", "Italiano"),
              ("nl", "Nederlands"), ("pl", "Polski"), ("pt", "Português"), ("sv", "Svenska"),
              ("tr", "Türkçe"), ("uk", "Українська"), ("ar", "العربية"), ("he", "עברית"),
-             ("", "…"))  # fmt: skip
+             ("", ""))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ async def _page(
         reach=writing.reach,
         submission=writing.submission,
         languages=LANGUAGES,
-        language=visit.words.locale,
+        language=(parent.language if parent else "") or visit.words.locale,
         parent=parent,
         parent_html=Markup() if parent is None else await fragment_of(visit, conn, parent),
     )
