@@ -216,9 +216,9 @@ async def test_an_invitation_runs_out(
 async def test_only_moderators_make_links(database: Database, browser: Open) -> None:
     async with database.write() as conn:
         place = await make_community(conn, await make_person(conn), name="place")
-        await join(conn, place, await make_person(conn, "member_a"))
-    member = browser()
-    await member.send("/sign-in", "/sign-in", name="member_a", password="a long enough one")
+        person = await make_person(conn)
+        await join(conn, place, person)
+    member = await browser().sign_in(person)
     assert (await member.get("/c/place/invite")).status_code == 404
     assert (await member.act("/c/place/invite", uses="1", days="1")).status_code == 404
     async with database.read() as conn:
