@@ -37,7 +37,7 @@ async def serving(
         await task
 
 
-async def exchange(port: int, request: bytes, *, wait: float = 2.0) -> bytes:
+async def exchange(port: int, request: bytes, *, wait: float = 10.0) -> bytes:
     """Send bytes as they are; everything that comes back until the server closes or is silent."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answer = b""

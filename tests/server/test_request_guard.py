@@ -31,7 +31,8 @@ async def port():
 
 def post(path: str, *, length: int | None, host: str = "forum.example") -> bytes:
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-    return f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{size}\r\n\r\n".encode()
+    close = "Connection: close"
+    return f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{close}\r\n{size}\r\n\r\n".encode()
 
 
 def get(path: str, host: str) -> bytes:
@@ -105,9 +106,9 @@ async def test_their_good_twins_are_served(port, path):
     ],
 )
 async def test_a_body_up_to_the_limit_is_served_and_one_beyond_is_not(port, path, most):
-    fits = await exchange(port, post(path, length=most) + b"x" * most, wait=0.5)
+    fits = await exchange(port, post(path, length=most) + b"x" * most)
     assert f"got {most}".encode() in fits
-    over = await exchange(port, post(path, length=most + 1) + b"x" * (most + 1), wait=0.5)
+    over = await exchange(port, post(path, length=most + 1) + b"x" * (most + 1))
     assert statuses(over) == [413]
 
 
@@ -125,7 +126,7 @@ async def test_an_undeclared_100_mb_is_cut_within_one_more(port):
 
 async def test_a_chunked_body_within_the_limit_is_served(port):
     body = b"3\r\nabc\r\n" * 1000 + b"0\r\n\r\n"
-    assert b"got 3000" in await exchange(port, post("/inbox", length=None) + body, wait=0.5)
+    assert b"got 3000" in await exchange(port, post("/inbox", length=None) + body)
 
 
 async def test_whoever_leaves_in_mid_body_is_forgotten(port):

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -163,3 +165,20 @@ def test_a_database_of_a_newer_version_is_left_alone(data_dir, database_url):
     done = run(environment, "serve")
     assert done.returncode == 2
     assert "newer Dazzle" in done.stderr
+
+
+def test_a_database_that_dies_is_started_again(data_dir):
+    environment = settings(data_dir)
+    with running(environment, "serve") as program:
+        program.wait_for(SERVES)
+        postmaster = next(p for p in program.family() if p.ppid() == program.process.pid
+                          and "postgres" in p.name())  # fmt: skip
+        postmaster.kill()
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                if postmaster.is_running() is False and status_of(environment, "/readyz") == 200:
+                    break
+        assert status_of(environment, "/communities") == 200
+        assert program.stop() == 0
