@@ -81,6 +81,16 @@ class PostView:
 
 
 @dataclass(frozen=True, slots=True)
+class PostMark:
+    """Everything that the look of a post in its thread depends on."""
+
+    id: int
+    version: int
+    author_display: str
+    community_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadLine:
     """A thread in a list."""
 
@@ -180,6 +190,25 @@ async def read_thread(
     """A thread and its replies in tree order, from `after` (a path) on. Empty when hidden."""
     return await fetch_all(
         conn, PostView, READ_THREAD, viewer.actor_id, viewer.host, thread_id, after or [], limit
+    )
+
+
+LIST_MARKS = """
+select p.id, p.version, a.display_name as author_display, p.community_id
+from visible_posts($1::bigint, $2::text) p
+join actors a on a.id = p.author_id
+where p.thread_id = $3 and p.kind <> 'boost' and p.path > $4::bigint[]
+order by p.path
+limit $5
+"""
+
+
+async def list_marks(
+    conn: Connection, viewer: Viewer, thread_id: int, *, after: list[int] | None = None, limit: int
+) -> list[PostMark]:
+    """What `read_thread` would bring, without the texts: enough to know a page that is kept."""
+    return await fetch_all(
+        conn, PostMark, LIST_MARKS, viewer.actor_id, viewer.host, thread_id, after or [], limit
     )
 
 

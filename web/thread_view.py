@@ -1,21 +1,38 @@
 """A thread's posts as HTML: one cached fragment per post, joined into a tree of lists.
 
 A fragment is the same for everybody who may see the post, so it is kept under the post's id,
-version and locale. The loop only joins strings: pages of a hundred replies are read all day.
+version and locale; so is the content of a page, under all of its posts. Pages of a hundred
+replies are read all day.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
-from storage.threads import PostView
+from storage.threads import PostMark, PostView
 from web.answers import Fact, post_fact
 from web.i18n import Words
-from web.visit import Visit, Web
+from web.visit import Web
 
 FOLDED_FROM = 4  # a branch this deep can be folded away
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The posts of one page of a thread, as HTML. The same for all who may see the same posts."""
+
+    title: str
+    language: str
+    opening: str
+    replies: str
+    count: int
+    next: str
+
+    def __len__(self) -> int:
+        return len(self.opening) + len(self.replies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +56,43 @@ def fragment(web: Web, words: Words, post: PostView, *, audience: str) -> str:
     return found
 
 
-def opening(visit: Visit, post: PostView, *, audience: str) -> Markup:
-    """The opening post of a thread."""
-    return Markup(fragment(visit.web, visit.words, post, audience=audience))  # noqa: S704
+def key_of(
+    words: Words,
+    audience: str,
+    thread_id: int,
+    after: list[int],
+    posts: Iterable[PostMark | PostView],
+) -> Hashable:
+    """What kept content is found by: two viewers who see the same posts share it."""
+    marks = tuple([(post.id, post.version, post.author_display) for post in posts])
+    return (thread_id, words.locale, audience, tuple(after), marks)
 
 
-def tree(
-    visit: Visit, posts: list[PostView], *, audience: str, thread_id: int, after: list[int]
-) -> Markup:
-    """The replies as nested lists, kept whole under the posts that it is made of.
+def content_of(
+    web: Web, words: Words, audience: str, after: list[int], rows: list[PostView], most: int
+) -> Content:
+    """The posts of a page: the opening and the replies as nested lists.
 
     `after` is the path at which the page before ended: an ancestor on it was shown there; any
     other ancestor that is not here was taken back or is hidden from this viewer.
     """
-    seen = tuple([(post.id, post.version, post.author_display) for post in posts])
-    key = (thread_id, visit.words.locale, audience, tuple(after), seen)
-    found = visit.web.trees.get(key)
-    if found is None:
-        found = _grow(visit, posts, audience, thread_id, after)
-        visit.web.trees.put(key, found)
-    return Markup(found)  # noqa: S704 - fragments are escaped where they are made
+    thread_id, shown = rows[0].thread_id, rows[:most]
+    first = shown[0] if shown[0].id == thread_id else None
+    replies = shown[1:] if first is not None else shown
+    opening = "" if first is None else fragment(web, words, first, audience=audience)
+    return Content(
+        title="" if first is None else first.title,
+        language=shown[0].language,
+        opening=opening,
+        replies=_tree(web, words, audience, thread_id, after, replies),
+        count=len(replies),
+        next=".".join(map(str, shown[-1].path)) if len(rows) > most else "",
+    )
 
 
-def _grow(
-    visit: Visit, posts: list[PostView], audience: str, thread_id: int, after: list[int]
+def _tree(
+    web: Web, words: Words, audience: str, thread_id: int, after: list[int], posts: list[PostView]
 ) -> str:
-    words = visit.words
     gap = _paragraph(words.gettext("A reply that is not shown here"))
     earlier = words.gettext("A reply on the page before")
     branches = _Branches([thread_id], words.gettext("Further replies"))
@@ -73,7 +101,7 @@ def _grow(
         for ancestor in post.path[len(branches.ids) : -1]:
             is_earlier = ancestor in after
             branches.open(ancestor, _link(thread_id, ancestor, earlier) if is_earlier else gap)
-        branches.open(post.id, fragment(visit.web, words, post, audience=audience))
+        branches.open(post.id, fragment(web, words, post, audience=audience))
     return branches.finish()
 
 

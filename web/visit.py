@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -26,7 +27,7 @@ from web.viewer import form_cookie, read_cookie, viewer_of
 
 PAGE_CACHE_BYTES = 16 * 1024 * 1024
 FRAGMENT_CACHE_BYTES = 8 * 1024 * 1024
-TREE_CACHE_BYTES = 8 * 1024 * 1024
+THREAD_CACHE_BYTES = 8 * 1024 * 1024
 
 
 class SignInFirst(ForumError):
@@ -55,7 +56,7 @@ class Web:
     assets: Assets
     pages: ByteCache[CachedPage]
     fragments: ByteCache[str]
-    trees: ByteCache[str]
+    threads: ByteCache[Any]  # web.thread_view.Content
     facts: SiteFacts
 
 
@@ -68,7 +69,7 @@ def open_web(services: Services) -> Web:
         assets=assets,
         pages=ByteCache(PAGE_CACHE_BYTES),
         fragments=ByteCache(FRAGMENT_CACHE_BYTES),
-        trees=ByteCache(TREE_CACHE_BYTES),
+        threads=ByteCache(THREAD_CACHE_BYTES),
         facts=SiteFacts(),
     )
 

@@ -286,3 +286,26 @@ async def test_somebody_who_floods_is_slowed_down(database: Database, browser: O
     assert {answer.status_code for answer in answers[:40]} == {303}
     assert answers[40].status_code == 429
     assert "40" in answers[40].text
+
+
+async def test_what_is_kept_for_one_reader_is_not_shown_to_another_who_sees_less(
+    database: Database, browser: Open
+) -> None:
+    community, owner = await place(database)
+    async with database.write() as conn:
+        timo, ute = await make_person(conn), await make_person(conn)
+        for person in (timo, ute):
+            await join(conn, community, person)
+        thread = await make_thread(conn, owner, community)
+        await make_reply(conn, timo, thread, text="Loud words.")
+        await conn.execute("insert into blocks values ($1, $2)", ute.id, timo.id)
+    rosa, reader = await browser().sign_in(owner), await browser().sign_in(ute)
+    for _ in range(2):
+        assert "Loud words." in (await rosa.get(f"/t/{thread.id}")).text
+        assert "Loud words." not in (await reader.get(f"/t/{thread.id}")).text
+        assert "Loud words." in (await browser().get(f"/t/{thread.id}")).text
+    async with database.write() as conn:
+        await conn.execute(
+            "update actors set display_name = 'Timo the kind' where id = $1", timo.id
+        )
+    assert "Timo the kind" in (await rosa.get(f"/t/{thread.id}")).text

@@ -17,8 +17,9 @@ from storage.communities import CommunityView, read_view
 from storage.db import Connection
 from storage.threads import (
     Post,
-    PostView,
+    PostMark,
     count_up_to,
+    list_marks,
     list_paths_before,
     read_page_version,
     read_post,
@@ -29,7 +30,7 @@ from web.answers import Fact, Reach, reach_of, strip_of
 from web.csrf import new_key
 from web.pages.front import address_of, hosts_of
 from web.paging import read_path
-from web.thread_view import opening, tree
+from web.thread_view import Content, content_of, key_of
 from web.visit import CachedPage, Visit
 
 POSTS = 200  # on one page
@@ -43,7 +44,7 @@ class ThreadPage:
     community: CommunityView | None
     address: str
     facts: list[Fact]
-    opening: Markup | None
+    opening: Markup
     replies: Markup
     count: int
     language: str
@@ -130,16 +131,34 @@ def writing_of(
 
 
 async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
-    after = read_path(visit.query("after"))
-    after = after if after and after[0] == thread_id else None
-    rows = await read_thread(conn, visit.viewer, thread_id, after=after, limit=POSTS + 1)
-    if not rows:
+    after = read_path(visit.query("after")) or []
+    after = after if after[:1] == [thread_id] else []
+    marks = await list_marks(conn, visit.viewer, thread_id, after=after, limit=POSTS + 1)
+    if not marks:
         raise NotFound
     community = None
-    if rows[0].community_id is not None:
-        community = await read_view(conn, visit.viewer, rows[0].community_id)
+    if marks[0].community_id is not None:
+        community = await read_view(conn, visit.viewer, marks[0].community_id)
+    content = await _content(visit, conn, thread_id, after, audience_of(community), marks)
     hosts = [] if community is None else await hosts_of(conn, community)
-    view = await _view(visit, conn, rows, community, hosts, after)
+    title = content.title
+    if after:
+        root = await read_post(conn, visit.viewer, thread_id)
+        title = root.title if root is not None else ""
+    view = ThreadPage(
+        id=thread_id,
+        title=title,
+        community=community,
+        address="" if community is None else address_of(community),
+        facts=[] if community is None else strip_of(visit.words, community, hosts),
+        opening=Markup(content.opening),  # noqa: S704 - fragments are escaped where they are made
+        replies=Markup(content.replies),  # noqa: S704
+        count=content.count,
+        language=content.language or visit.words.locale,
+        is_first=not after,
+        after=content.next,
+        writing=writing_of(visit, community, hosts),
+    )
     is_indexed = community is not None and community.indexed and community.readers == "anyone"
     return await respond.page(
         visit, conn, "thread.html", view,
@@ -147,34 +166,24 @@ async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
     )  # fmt: skip
 
 
-async def _view(
+async def _content(
     visit: Visit,
     conn: Connection,
-    rows: list[PostView],
-    community: CommunityView | None,
-    hosts: list[str],
-    after: list[int] | None,
-) -> ThreadPage:
-    thread_id = rows[0].thread_id
-    shown = rows[:POSTS]
-    first = shown[0] if shown[0].id == thread_id else None
-    replies = shown[1:] if first is not None else shown
-    title = first.title if first is not None else ""
-    if first is None and after is not None:
-        root = await read_post(conn, visit.viewer, thread_id)
-        title = root.title if root is not None else ""
-    audience = audience_of(community)
-    return ThreadPage(
-        id=thread_id,
-        title=title,
-        community=community,
-        address="" if community is None else address_of(community),
-        facts=[] if community is None else strip_of(visit.words, community, hosts),
-        opening=None if first is None else opening(visit, first, audience=audience),
-        replies=tree(visit, replies, audience=audience, thread_id=thread_id, after=after or []),
-        count=len(replies),
-        language=shown[0].language or visit.words.locale,
-        is_first=after is None,
-        after=".".join(map(str, shown[-1].path)) if len(rows) > POSTS else "",
-        writing=writing_of(visit, community, hosts),
-    )
+    thread_id: int,
+    after: list[int],
+    audience: str,
+    marks: list[PostMark],
+) -> Content:
+    """The posts of this page, kept under what this viewer sees. Raises NotFound."""
+    web, words = visit.web, visit.words
+    kept: Content | None = web.threads.get(key_of(words, audience, thread_id, after, marks))
+    if kept is not None:
+        return kept
+    rows = await read_thread(conn, visit.viewer, thread_id, after=after, limit=POSTS + 1)
+    if not rows:
+        raise NotFound
+    made = content_of(web, words, audience, after, rows, POSTS)
+    # Under the posts that were read, not those that were marked: one may have come between, and
+    # another viewer, from whom it is hidden, must not find it.
+    web.threads.put(key_of(words, audience, thread_id, after, rows), made)
+    return made
