@@ -89,6 +89,7 @@ class EmbeddedPostgres:
             self._process = None
         if self._socket_dir is not None and self._socket_dir.name != "run":
             shutil.rmtree(self._socket_dir, ignore_errors=True)
+        self._socket_dir = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -117,7 +118,8 @@ class EmbeddedPostgres:
         if not cluster.exists():
             _make_cluster(chosen, cluster, run_as, durable=self._durable)
         _clear_leftovers(cluster)
-        self._socket_dir = pg_home.make_socket_dir(home / "run", run_as)
+        if self._socket_dir is None:  # after a restart, others still know the old one
+            self._socket_dir = pg_home.make_socket_dir(home / "run", run_as)
         log = home / "log"
         command = _command(chosen.directory, cluster, self._socket_dir, durable=self._durable)
         for tries_left in reversed(range(START_TRIES)):
