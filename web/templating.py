@@ -25,6 +25,10 @@ SPRITE = (
     )
     + Markup("</svg>")
 )
+USE = Markup('<svg class="icon{}" aria-hidden="true"><use href="#i-{}"/></svg>')
+# Values, not a function: a page shows dozens of them.
+USES = {name: USE.format("", name) for name, _ in ICONS}
+USES["back-flip"] = USE.format(" flip", "back")  # turned where pages read from right to left
 
 
 class Templates:
@@ -66,7 +70,7 @@ class Templates:
             pgettext=words.pgettext,
             npgettext=words.npgettext,
         )
-        environment.globals.update(asset=self._assets.url, icon_sprite=SPRITE)
+        environment.globals.update(asset=self._assets.url, icon_sprite=SPRITE, icons=USES)
         environment.filters.update(
             date=words.date,
             moment=words.moment,
