@@ -16,6 +16,8 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
+import uvloop
+
 from federation import deliver, publish, receive
 from server import metrics
 from server.app import open_parts
@@ -34,7 +36,7 @@ TIDY_BATCH = 1000  # rows in one transaction, so that nobody waits for it
 
 def run(settings: Settings, on_ready: Callable[[], None], *, shows_metrics: bool = True) -> None:
     """Work until SIGTERM or SIGINT, in a process of its own."""
-    asyncio.run(_run_until_signal(settings, on_ready, shows_metrics=shows_metrics))
+    uvloop.run(_run_until_signal(settings, on_ready, shows_metrics=shows_metrics))
 
 
 async def run_worker(
