@@ -13,7 +13,7 @@ from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
 from forum.outbox import record_event
 from forum.site import Site
-from forum.text import Draft
+from forum.text import NOTE_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Draft
 from storage import (
     accounts,
     activities,
@@ -34,9 +34,6 @@ from storage.ids import new_id
 from storage.modlog import Act
 from storage.threads import Post
 
-TITLE_LENGTH = 200
-SOURCE_LENGTH = 10_000
-NOTE_LENGTH = 500
 HTML_LENGTH = 200_000
 LANGUAGE_LENGTH = 35
 DEPTH = 50
@@ -233,9 +230,9 @@ def _check(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
         raise Invalid("empty", field="source")
     if is_ours:
         for field, text, most in (
-            ("title", title, TITLE_LENGTH),
-            ("source", draft.source, SOURCE_LENGTH),
-            ("content_note", draft.content_note, NOTE_LENGTH),
+            ("title", title, TITLE_LIMIT),
+            ("source", draft.source, TEXT_LIMIT),
+            ("content_note", draft.content_note, NOTE_LIMIT),
         ):
             if len(text) > most:
                 raise Invalid("too_long", field=field)
@@ -243,9 +240,9 @@ def _check(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
         raise Invalid("too_long", field="source")
     return replace(
         draft,
-        title=title[:TITLE_LENGTH],
-        source=draft.source if len(draft.source) <= SOURCE_LENGTH else "",
-        content_note=draft.content_note.strip()[:NOTE_LENGTH],
+        title=title[:TITLE_LIMIT],
+        source=draft.source if len(draft.source) <= TEXT_LIMIT else "",
+        content_note=draft.content_note.strip()[:NOTE_LIMIT],
         language=draft.language if len(draft.language) <= LANGUAGE_LENGTH else "",
     )
 
