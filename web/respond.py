@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +30,7 @@ FRESH = b"no-cache"
 FOR_EVER = f"public, max-age={YEAR}, immutable".encode()
 VARY = b"Accept, Accept-Language, Cookie"
 HTML = b"text/html; charset=utf-8"
+URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -179,7 +180,8 @@ def redirect(visit: Visit, path: str, *, done: str = "", anchor: str = "") -> Re
 def see_other(site: Site, location: str) -> Response:
     """303 to a path of ours, or to the ActivityPub URI of the same thing."""
     headers: Sequence[tuple[bytes, bytes]] = (
-        (b"location", location.encode("ascii", "ignore")),
+        # Percent-encoded, never left out: "/é/other.example" without its letter is another site.
+        (b"location", quote(location, safe=URL_CHARACTERS).encode()),
         (b"cache-control", PRIVATE),
         (b"vary", VARY),
         *security_headers(site),

@@ -148,6 +148,18 @@ async def test_signing_in_leads_nowhere_else(
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
+@pytest.mark.parametrize("onward", ["/é/elsewhere.example", "/\u0085/elsewhere.example"])
+async def test_a_letter_beyond_ascii_in_an_address_opens_no_way_to_another_site(
+    onward: str, database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        river = await make_person(conn, "river")
+    signed_in = await browser().sign_in(river)
+    answer = await signed_in.client.get("/sign-in", params={"next": onward})
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith(("/%C3%A9/", "/%C2%85/"))
+
+
 async def test_signing_in_leads_back_to_the_page_that_asked_for_it(
     database: Database, nobody: Browser
 ) -> None:
