@@ -19,7 +19,8 @@ EVERYWHERE: Headers = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), browsing-topics=()"),
 ]
-OVER_HTTPS: Headers = [(b"strict-transport-security", b"max-age=63072000; includeSubDomains")]
+# Without includeSubDomains: what else an organisation runs below its domain is not ours to decide.
+OVER_HTTPS: Headers = [(b"strict-transport-security", b"max-age=31536000")]
 
 
 def headers_for(*, is_https: bool) -> Headers:
