@@ -173,7 +173,7 @@ async def accept_member(
         if known is not None and known.state == "accepted":
             return
         raise Conflict("nobody_asks")
-    await _log(conn, community, moderator, "accept_member", actor, "", now)
+    await log_about_person(conn, moderator, "accept_member", community.id, actor.id, "", now)
     if not actor.is_local and accepted.follow_body:
         await _answer(conn, community.id, actor.id, True, accepted.follow_body)
 
@@ -196,7 +196,7 @@ async def refuse_member(
         conn, community.id, actor.id, "refused", now, when=("asked", "accepted")
     )
     action = "remove_member" if known.state == "accepted" else "refuse_member"
-    await _log(conn, community, moderator, action, actor, reason, now)
+    await log_about_person(conn, moderator, action, community.id, actor.id, reason, now)
     if not actor.is_local and known.follow_body:
         await _answer(conn, community.id, actor.id, False, known.follow_body)
 
@@ -253,6 +253,28 @@ def id_of(who: Moderator) -> int:
     return who.actor_id if isinstance(who, Member) else who.id
 
 
+async def log_about_person(
+    conn: Connection,
+    moderator: Moderator,
+    action: str,
+    community_id: int,
+    actor_id: int,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Note what a moderator did about somebody's standing in a community."""
+    act = Act(
+        id=new_id(now),
+        moderator_id=id_of(moderator),
+        action=action,
+        at=now,
+        community_id=community_id,
+        actor_id=actor_id,
+        reason=reason,
+    )
+    await modlog.insert(conn, act)
+
+
 async def _ask_elsewhere(
     conn: Connection, site: Site, community: Community, actor: Actor, answer: str, now: datetime
 ) -> Membership:
@@ -305,24 +327,3 @@ async def _answer(
     conn: Connection, target_id: int, actor_id: int, accepted: bool, follow_body: str
 ) -> None:
     await record_event(conn, FollowAnswered(target_id, actor_id, accepted, follow_body))
-
-
-async def _log(
-    conn: Connection,
-    community: Community,
-    moderator: Moderator,
-    action: str,
-    actor: Actor,
-    reason: str,
-    now: datetime,
-) -> None:
-    act = Act(
-        id=new_id(now),
-        moderator_id=id_of(moderator),
-        action=action,
-        at=now,
-        community_id=community.id,
-        actor_id=actor.id,
-        reason=reason,
-    )
-    await modlog.insert(conn, act)

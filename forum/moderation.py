@@ -6,7 +6,13 @@ from datetime import datetime
 
 from forum import access
 from forum.errors import Invalid, NotAllowed, NotFound
-from forum.membership import Moderator, id_of, require_moderator, require_stoppable
+from forum.membership import (
+    Moderator,
+    id_of,
+    log_about_person,
+    require_moderator,
+    require_stoppable,
+)
 from forum.threads import take_down
 from storage import accounts, blocks, communities, memberships, modlog, reports
 from storage.actors import Actor
@@ -47,12 +53,12 @@ async def stop_member(
     now: datetime,
 ) -> None:
     """Until a date somebody reads and cannot post. It outlives leaving and coming back."""
-    membership = await _membership(conn, moderator, community, actor)
+    await _require_stoppable_member(conn, moderator, community, actor)
     if until <= now:
         raise Invalid("in_the_past", field="until")
     reason = _check_reason(reason)
     await memberships.set_stop(conn, community.id, actor.id, until, reason)
-    await _log(conn, moderator, "stop_member", membership, reason, now)
+    await log_about_person(conn, moderator, "stop_member", community.id, actor.id, reason, now)
 
 
 async def let_member(
@@ -64,11 +70,12 @@ async def let_member(
     now: datetime,
 ) -> None:
     """Somebody who was stopped may post again."""
-    membership = await _membership(conn, moderator, community, actor)
+    membership = await _require_stoppable_member(conn, moderator, community, actor)
     if membership.stopped_until is None:
         return
     await memberships.set_stop(conn, community.id, actor.id, None, "")
-    await _log(conn, moderator, "let_member", membership, reason.strip()[:REASON_LENGTH], now)
+    reason = reason.strip()[:REASON_LENGTH]
+    await log_about_person(conn, moderator, "let_member", community.id, actor.id, reason, now)
 
 
 async def report(conn: Connection, reporter: Actor, post: Post, reason: str, now: datetime) -> None:
@@ -132,7 +139,7 @@ async def _community_of(conn: Connection, post: Post) -> Community:
     return community
 
 
-async def _membership(
+async def _require_stoppable_member(
     conn: Connection, moderator: Moderator, community: Community, actor: Actor
 ) -> Membership:
     await require_moderator(conn, community, moderator)
@@ -150,23 +157,3 @@ def _check_reason(reason: str) -> str:
     if len(reason) > REASON_LENGTH:
         raise Invalid("too_long", field="reason")
     return reason
-
-
-async def _log(
-    conn: Connection,
-    moderator: Moderator,
-    action: str,
-    membership: Membership,
-    reason: str,
-    now: datetime,
-) -> None:
-    act = Act(
-        id=new_id(now),
-        moderator_id=id_of(moderator),
-        action=action,
-        at=now,
-        community_id=membership.community_id,
-        actor_id=membership.actor_id,
-        reason=reason,
-    )
-    await modlog.insert(conn, act)
