@@ -21,6 +21,7 @@ WORDS = {
     "bad_host": "that is not the name of a server",
     "bad_title": "a title is 1 to 100 characters long",
     "bad_condition": "a condition looks like ORPHA:558",
+    "no_such_account": "there is no such account",
     "no_such_owner": "there is no such account to own it",
     "origin_changed": "the origin cannot change once people have addresses under it",
 }

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import click
 
 from forum import accounts
+from forum.errors import Invalid
 from forum.keypairs import new_keypair
 from forum.passwords import hash_password
 from forum.ports import Services
-from server.cli.session import with_services
+from server.cli.session import operator, with_database, with_services
+from server.settings import Settings
+from storage.accounts import read_by_name
+from storage.db import Connection
+from storage.sessions import Member
+
+Decide = Callable[[Connection, Member, int, str, datetime], Awaitable[None]]
 
 
 @click.group()
@@ -44,6 +54,56 @@ def create(name: str, role: str, password_stdin: bool) -> None:
 
     with_services(make)
     click.echo(f"Made the account {name.strip().lower()} ({role}).")
+
+
+@account.command("password")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def password_command(name: str, password_stdin: bool) -> None:
+    """Give somebody who lost it a new password; all their devices are signed out."""
+    password = _read_password(from_stdin=password_stdin)
+    accounts.check_password(password)
+    password_hash = asyncio.run(hash_password(password))
+
+    async def change(conn: Connection, settings: Settings) -> None:
+        del settings
+        await accounts.set_password(conn, await _find(conn, name), password_hash)
+
+    with_database(change)
+    click.echo(f"Changed the password of {name.strip().lower()}.")
+
+
+@account.command("suspend")
+@click.argument("name")
+@click.option("--reason", default="")
+def suspend(name: str, reason: str) -> None:
+    """Shut an account: it cannot sign in, and what it wrote is not seen."""
+    _decide(accounts.suspend_account, name, reason)
+    click.echo(f"Suspended {name.strip().lower()}.")
+
+
+@account.command("unsuspend")
+@click.argument("name")
+@click.option("--reason", default="")
+def unsuspend(name: str, reason: str) -> None:
+    """Open an account that was suspended; what it wrote is seen again."""
+    _decide(accounts.unsuspend_account, name, reason)
+    click.echo(f"Opened {name.strip().lower()} again.")
+
+
+def _decide(use_case: Decide, name: str, reason: str) -> None:
+    async def decide(conn: Connection, settings: Settings) -> None:
+        person = await _find(conn, name)
+        await use_case(conn, await operator(conn, settings), person, reason, datetime.now(UTC))
+
+    with_database(decide)
+
+
+async def _find(conn: Connection, name: str) -> int:
+    found = await read_by_name(conn, name.strip())
+    if found is None:
+        raise Invalid("no_such_account", field="name")
+    return found.actor_id
 
 
 def _read_password(*, from_stdin: bool) -> str:

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 import click
 
 from forum import policy as rules
-from forum.site import Site
-from server.cli.session import with_database
+from server.cli.session import operator, with_database
 from server.settings import Settings
-from storage import actors, instances
+from storage import instances
 from storage.db import Connection
 from storage.sessions import Member
 from storage.site import read_site
@@ -32,7 +31,7 @@ def mode_command(mode: str) -> None:
     """Federate with nobody, with named (allowed) servers only, or with all but blocked ones."""
 
     async def decide(conn: Connection, settings: Settings) -> None:
-        await rules.set_mode(conn, await _operator(conn, settings), mode, datetime.now(UTC))
+        await rules.set_mode(conn, await operator(conn, settings), mode, datetime.now(UTC))
 
     with_database(decide)
     click.echo(f"Federation: {mode}.")
@@ -84,15 +83,6 @@ def list_command() -> None:
 
 def _decide(use_case: Decide, host: str, reason: str) -> None:
     async def decide(conn: Connection, settings: Settings) -> None:
-        operator = await _operator(conn, settings)
-        await use_case(conn, operator, host, reason, datetime.now(UTC))
+        await use_case(conn, await operator(conn, settings), host, reason, datetime.now(UTC))
 
     with_database(decide)
-
-
-async def _operator(conn: Connection, settings: Settings) -> Member:
-    """Whoever may type commands on this machine: the log of decisions names the server itself."""
-    own = await actors.read_by_uri_unfiltered(conn, Site(settings.origin).instance_uri)
-    if own is None:
-        raise LookupError("the instance actor is made before any command runs")
-    return Member(own.id, own.name, own.display_name, role="admin", locale="en", state="open")

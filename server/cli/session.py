@@ -10,11 +10,14 @@ from typing import TypeVar
 import click
 
 from forum.ports import Services
+from forum.site import Site
 from server import prepare
 from server.app import open_parts
 from server.database import reachable, url_of
 from server.settings import Settings, read
+from storage import actors
 from storage.db import Connection, Database
+from storage.sessions import Member
 
 T = TypeVar("T")
 
@@ -67,3 +70,11 @@ async def in_transaction(
             return await use(conn, opened)
     finally:
         await database.close()
+
+
+async def operator(conn: Connection, settings: Settings) -> Member:
+    """Whoever may type commands on this machine: the log of decisions names the server itself."""
+    own = await actors.read_by_uri_unfiltered(conn, Site(settings.origin).instance_uri)
+    if own is None:
+        raise LookupError("the instance actor is made before any command runs")
+    return Member(own.id, own.name, own.display_name, role="admin", locale="en", state="open")

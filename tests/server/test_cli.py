@@ -83,6 +83,9 @@ def test_help_names_every_command(run):
         ["account", "create", "rosa"],
         ["account", "create", "!", "--password-stdin"],
         ["account", "create", "rosa", "--password-stdin"],
+        ["account", "password", "nobody_here", "--password-stdin"],
+        ["account", "suspend", "nobody_here"],
+        ["account", "unsuspend", "nobody_here"],
         ["community", "create", "marfan"],
         ["policy", "mode", "everybody"],
         ["policy", "block", "not a host"],
@@ -117,6 +120,31 @@ def test_an_account_is_made_with_a_role(run, refused, database_url):
     assert row_of(database_url, question)["role"] == "admin"
     again = ["account", "create", "rosa", "--password-stdin"]
     assert "taken" in refused(*again, given="a long walk in the evening\n")
+
+
+def test_an_account_is_suspended_and_opened_again(run, database_url):
+    run("account", "create", "rosa", "--password-stdin", given="a long walk in the evening\n")
+    question = (
+        "select c.state, a.state as seen from accounts c join actors a on a.id = c.actor_id "
+        "where name = 'rosa'"
+    )
+    assert run("account", "suspend", "Rosa", "--reason", "asked for it").returncode == 0
+    assert tuple(row_of(database_url, question)) == ("suspended", "suspended")
+    logged = "select action, reason from modlog where action like '%suspend%' order by id desc"
+    assert tuple(row_of(database_url, logged)) == ("suspend_account", "asked for it")
+    assert run("account", "unsuspend", "rosa").returncode == 0
+    assert tuple(row_of(database_url, question)) == ("open", "live")
+
+
+def test_somebody_who_lost_a_password_gets_another(run, refused, database_url):
+    run("account", "create", "rosa", "--password-stdin", given="a long walk in the evening\n")
+    question = "select password_hash from accounts"
+    before = row_of(database_url, question)["password_hash"]
+    short = refused("account", "password", "rosa", "--password-stdin", given="short\n")
+    assert "too short" in short
+    done = run("account", "password", "rosa", "--password-stdin", given="quite another one\n")
+    assert done.returncode == 0, done.stderr
+    assert row_of(database_url, question)["password_hash"] != before
 
 
 def test_a_community_is_made_by_its_answers(run, database_url):
