@@ -38,7 +38,6 @@ CLEANER = nh3.Cleaner(
 NEEDS_REWRITING = re.compile(f"<(?:a|pre|ol|{'|'.join(sorted(REWRITTEN_TAGS))})[ >]")
 BLOCK_BOUNDARY = re.compile(r"<(?:br|hr|/?(?:p|li|tr|h[1-6]|blockquote|pre|div|summary))\b[^<>]*>")
 ANY_TAG = re.compile(r"<[^<>]*>?")
-MANY_NEWLINES = re.compile(r"\s*\n\s*")
 
 
 def clean_remote(html: str) -> str:
@@ -66,7 +65,8 @@ def sanitise(html: str) -> str:
 def plain_text(html: str) -> str:
     """The words of some HTML, with a newline where a block ends."""
     text = unescape(ANY_TAG.sub("", BLOCK_BOUNDARY.sub("\n", html)))
-    return MANY_NEWLINES.sub("\n", clean_characters(text)).strip()
+    lines = (line.strip() for line in clean_characters(text).split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def paragraphs(text: str) -> str:

@@ -6,7 +6,12 @@ import re
 from urllib.parse import urlsplit
 
 LONGEST_TEXT = 120
-ADDRESS = re.compile(r"(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b", re.UNICODE)
+
+# It begins where a label does and goes on for a few: without both bounds a text of many dots costs
+# the square of its length.
+ADDRESS = re.compile(
+    r"(?<![\w-])(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b"
+)
 EVERY_ADDRESS = 5  # a link text that names more servers than this is labelled anyway
 
 

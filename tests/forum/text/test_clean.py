@@ -213,6 +213,22 @@ def test_hostile_markup_costs_little(html: str) -> None:
     inspect(cleaned)
 
 
+@pytest.mark.parametrize("unit", ["a.", "1.", "a-", "-", "a.b ", "@a.", "\u00a0"])
+def test_a_link_of_a_very_long_text_costs_little(unit: str) -> None:
+    words = unit * (50_000 // len(unit))
+    started = time.process_time()
+    cleaned = clean_remote(f'<p><a href="https://here.test/">x {words}1</a></p>')
+    assert time.process_time() - started < 0.8
+    inspect(cleaned)
+
+
+@pytest.mark.parametrize("unit", [" ", "\n", " \n", "\t", "\u00a0", "&#32;"])
+def test_plain_text_of_nothing_but_space_costs_little(unit: str) -> None:
+    started = time.process_time()
+    assert plain_text(f"a{unit * 100_000}b<br>c").endswith("b\nc")
+    assert time.process_time() - started < 0.8
+
+
 def test_long_honest_markup_keeps_its_form() -> None:
     html = "<p>a <em>b</em></p>" * 1000
     assert clean_remote(html) == html
