@@ -35,7 +35,7 @@ def answers(**changes) -> Answers:
         ({"indexed": True}, "unlisted_is_not_indexed", "indexed"),
         ({"travels": "named"}, "name_a_server", "hosts"),
         ({"hosts": ("there.test",)}, "no_server_named", "hosts"),
-        ({"travels": "named", "hosts": ("not a host",)}, "bad_host", "host"),
+        ({"travels": "named", "hosts": ("not a host",)}, "bad_host", "hosts"),
     ],
 )
 def test_answers_that_do_not_fit_are_said_beside_their_question(changes, code, field) -> None:
