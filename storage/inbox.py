@@ -149,16 +149,18 @@ async def retry(conn: Connection, inbox_id: int, reason: str, wait: timedelta) -
     await conn.execute(RETRY, inbox_id, reason, wait, MAX_TRIES)
 
 
+# Only of types whose ids are taken once: any other could borrow the id, and be told in place of
+# what had it first.
 READ_BODY = """
 select body from inbox
-where uri = $1 and octet_length(body) > 0
-order by id desc
+where uri = $1 and type in ('Create', 'Delete') and octet_length(body) > 0
+order by id
 limit 1
 """
 
 
 async def read_body_by_uri(conn: Connection, uri: str) -> bytes | None:
-    """An activity as it was received, to be passed on byte for byte; None once it is dropped."""
+    """A Create or Delete as it was received, to be passed on byte for byte; None once dropped."""
     body: bytes | None = await conn.fetchval(READ_BODY, uri)
     return body
 

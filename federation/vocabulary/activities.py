@@ -32,7 +32,7 @@ MAX_REASON = 1000
 
 def parse_activity(fields: Fields) -> Activity:
     """An activity. Raises Malformed, or Unsupported for a type that we do not act upon."""
-    name = next((t for t in types_of(fields) if t in READERS), None)
+    name = activity_type(fields)
     if name is None:
         raise Unsupported("activity_type")
     return READERS[name](fields)
@@ -51,8 +51,14 @@ def parse_document(fields: Fields) -> Document:
 
 
 def activity_type(fields: Fields) -> str | None:
-    """The type, if it is one that we act upon."""
-    return next((t for t in types_of(fields) if t in READERS), None)
+    """The type, if it is one that we act upon.
+
+    Raises Malformed for two of them: whoever is told of it later might read the other one.
+    """
+    known = {t for t in types_of(fields) if t in READERS}
+    if len(known) > 1:
+        raise Malformed("two_types")
+    return next(iter(known), None)
 
 
 def activity_id(fields: Fields) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from federation import publish
 from storage.actors import Actor
 from storage.communities import Community
 from storage.threads import Post, read_by_uri_unfiltered
@@ -68,6 +70,30 @@ async def test_a_members_thread_is_stored_clean_and_told_with_its_bytes(
     assert kind == "ThreadStarted"
     assert activity["id"] in str(payload)
     assert await here.fetch("select post_id from inbox") == [(post.id,)]
+
+
+async def test_an_activity_that_borrows_the_id_is_not_told_in_place_of_the_thread(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    activity = create(peer, ada.uri, community)
+    await here.receive(activity)
+    forged = {
+        "id": activity["id"],
+        "type": "Follow",
+        "actor": ada.uri,
+        "object": {
+            "id": community.uri,
+            "type": "Note",
+            "attributedTo": f"{here.site.origin}/ap/actors/1",
+            "content": "<p>Never said</p>",
+        },
+    }
+    assert await here.receive(forged) == ("done", "")
+    while await publish.step(here.fed):
+        pass
+    told = await here.fetch("select body from activities where type = 'Announce Create'")
+    assert [json.dumps(activity).encode() in body for (body,) in told] == [True]
+    assert b"Never said" not in told[0][0]
 
 
 async def test_a_reply_takes_its_place_below_what_it_answers(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.errors import FederationError, Malformed
-from federation.vocabulary.activities import parse_activity, parse_document
+from federation.vocabulary.activities import activity_type, parse_activity, parse_document
 from federation.vocabulary.documents import Unsupported, parse_actor, parse_post
 from federation.vocabulary.strict import decode_json
 from federation.vocabulary.types import (
@@ -298,6 +298,14 @@ def test_types_without_a_meaning_here_are_told_apart(kind: object):
         activity("Create", {**NOTE, "type": "Video"})
     with pytest.raises(Unsupported):
         activity("Undo", {**NOTE, "type": "Like"})
+
+
+def test_an_activity_of_two_meanings_is_refused():
+    twofold = {"id": "https://there.test/a/1", "type": ["Follow", "Create"], "actor": ADA}
+    with pytest.raises(Malformed):
+        activity_type(twofold)
+    with pytest.raises(Malformed):
+        parse_activity({**twofold, "object": NOTE})
 
 
 @pytest.mark.skipif(CORPUS is None, reason="set DAZZLE_TEST_CORPUS to a directory of documents")
