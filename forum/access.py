@@ -125,6 +125,15 @@ def require_may_take_down(
     _refuse(None if may_take_down(community, membership, account) else "not_a_moderator")
 
 
+def may_report(community: Community | None) -> bool:
+    """Whether anybody here reads a report; of a closed community elsewhere, nobody does."""
+    return community is None or community.is_local or community.readers == "anyone"
+
+
+def require_may_report(community: Community | None) -> None:
+    _refuse(None if may_report(community) else "nobody_reads_reports")
+
+
 def is_site_moderator(account: Account | None) -> bool:
     return account is not None and account.state == "open" and account.role in SITE_MODERATING
 

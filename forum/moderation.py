@@ -83,6 +83,8 @@ async def report(conn: Connection, reporter: Actor, post: Post, reason: str, now
     access.require_may_act(reporter, await accounts.read_account(conn, reporter.id))
     if reporter.id == post.author_id:
         raise NotAllowed("yourself")
+    if post.community_id is not None:
+        access.require_may_report(await communities.read_unfiltered(conn, post.community_id))
     await reports.insert(
         conn,
         new_id(now),

@@ -66,7 +66,7 @@ from reports r
 join moderated_posts($1::bigint) p on p.id = r.post_id
 join actors a on a.id = p.author_id
 join actors t on t.id = r.reporter_id
-where r.state = 'open' and r.id > $2
+where r.state = 'open' and r.id > $2 and p.author_id <> $1
 order by r.id
 limit $3
 """
@@ -75,7 +75,7 @@ limit $3
 async def list_open(
     conn: Connection, viewer: Viewer, *, after: int = 0, limit: int = 50
 ) -> list[ReportLine]:
-    """Open reports of posts that the viewer moderates, oldest first."""
+    """Open reports of others' posts that the viewer moderates, oldest first."""
     return await fetch_all(conn, ReportLine, LIST_OPEN, viewer.actor_id, after, limit)
 
 
@@ -83,12 +83,12 @@ READ = """
 select r.id, r.post_id, r.community_id, r.state
 from reports r
 join moderated_posts($1::bigint) p on p.id = r.post_id
-where r.id = $2
+where r.id = $2 and p.author_id <> $1
 """
 
 
 async def read_report(conn: Connection, viewer: Viewer, report_id: int) -> Report | None:
-    """A report of a post that the viewer moderates."""
+    """A report of somebody else's post that the viewer moderates."""
     return await fetch_one(conn, Report, READ, viewer.actor_id, report_id)
 
 

@@ -90,6 +90,9 @@ PROBLEMS: dict[str, str] = {
     "not_yours": N_("Only the person who wrote a post can delete it."),
     "not_a_moderator": N_("Only moderators can do this."),
     "target_moderates": N_("This person moderates the community too. Its owner can do this."),
+    "nobody_reads_reports": N_(
+        "This community lives on another server, and reports cannot be sent there yet."
+    ),
     "not_an_admin": N_("Only the administrator can do this."),
     "not_here": N_("This community lives on another server."),
     "not_accepted": N_("You were not accepted this time."),

@@ -13,7 +13,16 @@ from storage.communities import Community
 from storage.db import Connection
 from storage.threads import Post
 from tests import factories
-from tests.factories import join, make_community, make_moderator, make_person, make_thread, tick
+from tests.factories import (
+    join,
+    make_community,
+    make_moderator,
+    make_person,
+    make_remote_community,
+    make_remote_person,
+    make_thread,
+    tick,
+)
 
 
 async def scene(conn: Connection, **answers) -> tuple[Community, Actor, Post]:
@@ -149,6 +158,34 @@ async def test_a_person_reports_a_post_once(conn: Connection) -> None:
     assert await reports.list_open(conn, Viewer(moderator.id)) == []
     acts = await modlog.list_acts(conn, Viewer(moderator.id), community.id)
     assert [act.action for act in acts] == ["close_report"]
+
+
+async def test_who_wrote_a_reported_post_never_sees_the_report(conn: Connection) -> None:
+    community = await make_community(conn, readers="members")
+    writing, other = await make_moderator(conn, community), await make_moderator(conn, community)
+    reader = await make_person(conn)
+    await join(conn, community, reader)
+    thread = await make_thread(conn, writing, community)
+    await moderation.report(conn, reader, thread, "unkind", tick())
+    (line,) = await reports.list_open(conn, Viewer(other.id))
+    assert await reports.list_open(conn, Viewer(writing.id)) == []
+    with pytest.raises(NotFound):
+        await moderation.close_report(conn, writing, line.id, "", tick())
+
+
+async def test_a_report_that_nobody_here_could_read_is_not_taken(conn: Connection) -> None:
+    await factories.make_site(conn)
+    reader = await make_person(conn)
+    for readers, is_taken in (("anyone", True), ("members", False)):
+        community = await make_remote_community(conn, readers=readers)
+        await join(conn, community, reader)
+        author = await make_remote_person(conn)
+        post = await make_thread(conn, author, community)
+        if is_taken:
+            await moderation.report(conn, reader, post, "unkind", tick())
+        else:
+            with pytest.raises(NotAllowed, match="nobody_reads_reports"):
+                await moderation.report(conn, reader, post, "unkind", tick())
 
 
 async def test_to_block_and_to_unblock_may_be_done_twice(conn: Connection) -> None:

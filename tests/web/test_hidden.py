@@ -105,8 +105,10 @@ async def test_a_listed_closed_community_shows_its_card_and_no_more(
         thread = await make_thread(conn, owner, card, title="A secret title")
         for _ in range(12):
             await join(conn, card, await make_person(conn))
+        await conn.execute("update site set title = 'Stripes together'")
     nobody = browser()
     page = await nobody.get("/c/quiet")
+    assert "Run by <bdi>Stripes together</bdi>" in page.text
     assert page.status_code == 200
     assert "Only members can read" in page.text
     assert "secret" not in page.text

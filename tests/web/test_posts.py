@@ -10,7 +10,15 @@ import pytest
 from storage.actors import Actor
 from storage.db import Database
 from storage.threads import Post
-from tests.factories import join, make_community, make_person, make_reply, make_thread
+from tests.factories import (
+    join,
+    make_community,
+    make_person,
+    make_remote_community,
+    make_remote_person,
+    make_reply,
+    make_thread,
+)
 from tests.web.conftest import Browser, SteadyClock
 
 Open = Callable[..., Browser]
@@ -98,6 +106,21 @@ async def test_a_page_shows_each_person_only_what_they_can_do(scene: Scene, brow
         page = await visitor.page(path)
         found = {form.action.removeprefix(f"{path}/") for form in page.forms}
         assert found - {"/sign-out"} == expected, who
+
+
+async def test_what_nobody_here_could_look_at_cannot_be_reported(
+    scene: Scene, database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        await conn.execute("update site set federation_mode = 'open'")
+        away = await make_remote_community(conn, readers="members")
+        await join(conn, away, scene.rosa)
+        post = await make_thread(conn, await make_remote_person(conn), away)
+    rosa = await browser().sign_in(scene.rosa)
+    page = await rosa.page(f"/p/{post.id}")
+    assert "reports cannot be sent there" in page.text
+    assert not [form for form in page.forms if form.action.endswith("/report")]
+    assert (await rosa.act(f"/p/{post.id}/report", reason="x")).status_code == 403
 
 
 async def test_an_author_takes_a_post_back(scene: Scene, database: Database, browser: Open) -> None:

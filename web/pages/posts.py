@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import moderation, threads
+from forum import access, moderation, threads
 from forum.errors import Invalid, NotFound
 from storage.actors import Actor, read_person_by_id, read_unfiltered
 from storage.audience import moderates
@@ -34,6 +34,7 @@ class PostPage:
     thread_path: str
     link: str
     is_own: bool
+    may_report: bool
     may_moderate: bool
     membership: Membership | None
     is_stopped: bool
@@ -177,7 +178,9 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
     is_moderated = post.community_id is not None and await moderates(
         conn, visit.viewer, post.community_id
     )
-    membership = None
+    community = membership = None
+    if post.community_id is not None:
+        community = await read_view(conn, visit.viewer, post.community_id)
     if is_moderated and post.community_id is not None:
         membership = await read_membership(conn, post.community_id, post.author_id)
     path, anchor = await address_in_thread(visit, conn, post)
@@ -188,6 +191,7 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
         thread_path=f"{path}#{anchor}",
         link=f"{visit.site.origin}/p/{post.id}",
         is_own=post.author_id == visit.viewer.actor_id,
+        may_report=access.may_report(community),
         may_moderate=is_moderated,
         membership=membership,
         is_stopped=membership is not None and (membership.stopped_until or visit.now) > visit.now,
