@@ -64,6 +64,23 @@ async def test_the_line_above_the_send_button_says_who_will_see_it(
         assert sentence in text
 
 
+async def test_a_reply_keeps_a_language_that_no_list_of_ours_has(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn)
+        place = await make_community(conn, person)
+        thread = await make_thread(conn, person, place)
+        await conn.execute("update posts set language = 'ja' where id = $1", thread.id)
+    member = await browser().sign_in(person)
+    at, action = f"/t/{thread.id}", f"/t/{thread.id}/reply"
+    assert (await member.send(at, action, source="はい。")).status_code == 303
+    own_page = await member.get(f"{action}?to={thread.id}")
+    assert '<option value="ja" selected' in own_page.text
+    async with database.read() as conn:
+        assert await conn.fetchval("select language from posts where kind = 'reply'") == "ja"
+
+
 async def test_a_form_that_is_sent_twice_makes_one_post(database: Database, browser: Open) -> None:
     _, owner = await place(database)
     rosa = await browser().sign_in(owner)

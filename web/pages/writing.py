@@ -100,7 +100,7 @@ async def _draft(visit: Visit, *, is_thread: bool) -> Draft:
     title = form.line("title", most=text.TITLE_LIMIT, least=1) if is_thread else ""
     source = form.text("source", most=text.TEXT_LIMIT, least=1)
     note = form.line("content_note", most=text.NOTE_LIMIT)
-    language = form.choice("language", dict(LANGUAGES)) if form.values.get("language") else ""
+    language = form.values.get("language", "")
     form.stop_if_wrong()
     await visit.count("post", most=POSTS_PER_HOUR, per=timedelta(hours=1))
     return await text.compose(
@@ -154,16 +154,24 @@ async def _page(
     writing = writing_of(visit, community, hosts, _submission(visit) or "")
     if writing.reach is None:
         raise NotAllowed("not_a_member")
+    language = (parent.language if parent else "") or visit.words.locale
     view = WriteView(
         community=community,
         address=address_of(community),
         reach=writing.reach,
         submission=writing.submission,
-        languages=LANGUAGES,
-        language=(parent.language if parent else "") or visit.words.locale,
+        languages=_languages(visit, language),
+        language=language,
         parent=parent,
         parent_html=Markup() if parent is None else await fragment_of(visit, conn, parent),
     )
     template = "thread_new.html" if parent is None else "reply.html"
     status = 422 if visit.form.errors else 200
     return await respond.page(visit, conn, template, view, status=status, is_private=True)
+
+
+def _languages(visit: Visit, chosen: str) -> tuple[tuple[str, str], ...]:
+    """What can be chosen; the language of the post that is answered, whatever it is, among it."""
+    if chosen in dict(LANGUAGES):
+        return LANGUAGES
+    return ((chosen, visit.words.language_name(chosen)), *LANGUAGES)
