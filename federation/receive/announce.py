@@ -6,9 +6,11 @@ origin, which is the community's by luck or is asked by the post's id (FEP-1b12,
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from federation.address import is_same_origin
 from federation.errors import FederationError, Gone, Malformed
-from federation.receive.drafts import draft_of, origin_of
+from federation.receive.drafts import draft_of, origin_of, require_wide_enough
 from federation.receive.job import Change, Job, nothing
 from federation.vocabulary.documents import Unsupported
 from federation.vocabulary.types import Announce, Create, Delete, Post
@@ -44,10 +46,10 @@ async def _receive_post(job: Job, community: Community, told: Create | Post | st
     if job.fed.site.is_local_uri(uri):
         raise NotFound
     post = await _from_its_origin(job, community, inner)
-    outer = told.addressed if isinstance(told, Create) else ()
+    if isinstance(told, Create) and is_same_origin(post.id, community.uri):
+        post = replace(post, addressed=(*post.addressed, *told.addressed))
     chain = await _with_missing_parents(job, post)
-    if chain[0].in_reply_to is None and community.uri not in (*chain[0].addressed, *outer):
-        raise NotAllowed("other_community")
+    _require_meant_for(community, chain)
     written = [(one, await _author(job, one)) for one in chain]
 
     async def change(conn: Connection) -> int | None:
@@ -57,6 +59,18 @@ async def _receive_post(job: Job, community: Community, told: Create | Post | st
         return stored_id
 
     return change
+
+
+def _require_meant_for(community: Community, chain: list[Post]) -> None:
+    """Raises NotAllowed unless the posts themselves say that they are for so many.
+
+    The word of the community counts for posts of its own server only: any other would let it show
+    everybody here what was written in a closed one elsewhere, and handed to this server for it.
+    """
+    if chain[0].in_reply_to is None and community.uri not in chain[0].addressed:
+        raise NotAllowed("other_community")
+    for post in chain:
+        require_wide_enough(community, post.is_public)
 
 
 def _already(known: int) -> Change:

@@ -7,7 +7,7 @@ a community that is not ours is not for us.
 from __future__ import annotations
 
 from federation.address import is_same_origin
-from federation.receive.drafts import draft_of, origin_of
+from federation.receive.drafts import draft_of, origin_of, require_wide_enough
 from federation.receive.job import Change, Job, Later
 from federation.vocabulary.types import PUBLIC, Create, Post
 from forum import threads as use_cases
@@ -34,13 +34,13 @@ async def receive_create(job: Job, create: Create) -> Change:
         site, author = job.fed.site, job.actor
         if post.in_reply_to is not None:
             parent = await _parent(conn, job, post.in_reply_to)
-            _require_wide_enough(await _local_community(conn, parent.community_id), is_public)
+            require_wide_enough(await _local_community(conn, parent.community_id), is_public)
             stored = await use_cases.reply(
                 conn, site, author, parent, draft, now=job.now, origin=origin
             )
         else:
             community = await _addressed_community(conn, job, post, addressed)
-            _require_wide_enough(community, is_public)
+            require_wide_enough(community, is_public)
             stored = await use_cases.start_thread(
                 conn, site, author, community, draft, now=job.now, origin=origin
             )
@@ -84,9 +84,3 @@ async def _local_community(conn: Connection, community_id: int | None) -> Commun
         if community is not None and community.is_local:
             return community
     raise NotAllowed("not_for_us")
-
-
-def _require_wide_enough(community: Community, is_public: bool) -> None:
-    """Raises NotAllowed when a public community would show more people what was said to fewer."""
-    if community.readers == "anyone" and not is_public:
-        raise NotAllowed("narrower_than_community")

@@ -8,8 +8,10 @@ from html import escape
 
 from federation.errors import Malformed
 from federation.vocabulary.types import Post
+from forum.errors import NotAllowed
 from forum.text import Draft, clean_remote, plain_text
 from forum.threads import Origin
+from storage.communities import Community
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 TITLE_FROM_TEXT = 100
@@ -36,6 +38,12 @@ def origin_of(post: Post, source_uri: str, now: datetime) -> Origin:
     if published is None or not EARLIEST <= published <= now:
         published = now
     return Origin(post.id, post.url, published, source_uri)
+
+
+def require_wide_enough(community: Community, is_public: bool) -> None:
+    """Raises NotAllowed when a public community would show more people what was said to fewer."""
+    if community.readers == "anyone" and not is_public:
+        raise NotAllowed("narrower_than_community")
 
 
 def _without_title(post: Post) -> str:

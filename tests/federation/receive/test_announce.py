@@ -182,6 +182,32 @@ async def test_a_post_that_does_not_name_the_community_is_not_put_into_it(
     assert (state, reason) == ("refused", "other_community")
 
 
+async def test_a_community_cannot_claim_a_third_servers_post_for_itself(
+    here: Here, peer: Peer, other_peer: Peer, community: Community
+):
+    """Its own server knows for which community it was written, and that it is not for everybody."""
+    bob = other_peer.actor("bob")
+    closed = other_peer.actor("closed", kind="Group")
+    inner = note(other_peer, bob, community, to=[closed, f"{closed}/followers"])
+    other_peer.put("/notes/1", inner)
+    claim = {**create(inner), "to": [PUBLIC, community.uri]}
+    state, reason = await here.receive(announce(peer, community, claim))
+    assert (state, reason) == ("refused", "other_community")
+
+
+async def test_a_public_community_shows_nobody_what_was_not_public(
+    here: Here, peer: Peer, other_peer: Peer, community: Community
+):
+    thread = note(peer, peer.actor("ada"), community)
+    await here.receive(announce(peer, community, create(thread), 1))
+    reply = note(other_peer, other_peer.actor("bob"), community, 2, inReplyTo=thread["id"])
+    reply["to"] = [community.uri]
+    other_peer.put("/notes/2", reply)
+    claim = {**create(reply), "to": [PUBLIC]}
+    state, reason = await here.receive(announce(peer, community, claim, 2))
+    assert (state, reason) == ("refused", "narrower_than_community")
+
+
 async def test_a_reply_without_the_communitys_name_is_placed_by_what_it_answers(
     here: Here, peer: Peer, other_peer: Peer, community: Community
 ):
