@@ -14,14 +14,20 @@ class SiteFacts:
     def __init__(self) -> None:
         self._row: SiteRow | None = None
         self._until = 0.0
+        self._least_epoch = 0
 
     async def read(self, conn: Connection) -> SiteRow:
-        """The facts, at most REMEMBERED seconds old."""
+        """The facts, at most REMEMBERED seconds old, and never of an epoch before `expect`."""
         now = time.monotonic()
-        if self._row is None or now >= self._until:
-            self._row = await read_site(conn)
+        row = self._row
+        if row is None or now >= self._until or row.epoch < self._least_epoch:
+            row = self._row = await read_site(conn)
             self._until = now + REMEMBERED
-        return self._row
+        return row
+
+    def expect(self, epoch: int) -> None:
+        """A page is kept under this epoch, so it must not show facts from before it."""
+        self._least_epoch = max(self._least_epoch, epoch)
 
     def forget(self) -> None:
         """After a change made by this process."""

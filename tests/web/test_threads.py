@@ -194,6 +194,18 @@ async def test_the_page_that_everybody_sees_is_never_old(database: Database, bro
     assert (await nobody.get(path)).status_code == 404
 
 
+async def test_what_another_process_changed_of_the_server_is_not_kept_as_it_was(
+    database: Database, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn)
+        thread = await make_thread(conn, person, await make_community(conn, person))
+    await nobody.page("/about")
+    async with database.write() as conn:
+        await conn.execute("update site set title = 'Stripes together', epoch = epoch + 1")
+    assert "Stripes together" in (await nobody.get(f"/t/{thread.id}")).text
+
+
 async def test_a_page_for_one_language_is_not_shown_in_another(
     database: Database, browser: Open
 ) -> None:

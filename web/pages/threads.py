@@ -80,6 +80,7 @@ async def show_thread(visit: Visit, conn: Connection) -> Response:
     cached = visit.web.pages.get(key) if is_kept else None
     if cached is not None:
         return respond.Kept(cached)
+    visit.web.facts.expect(version.epoch)
     response = await _build(visit, conn, thread_id)
     if is_kept:
         visit.web.pages.put(key, CachedPage(bytes(response.body), response.raw_headers))
