@@ -41,6 +41,8 @@ KEPT_SECONDS = 20.0
 REQUEST_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
 MAX_BODY = 1024 * 1024
+MAX_DRAINED = 64 * 1024
+DRAIN_SECONDS = 2.0
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ACTIVITY_TYPES = 'application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
@@ -54,7 +56,7 @@ if importlib.util.find_spec("sniffio") is None:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, read whole. `url` is the one that gave it, after redirects."""
+    """An answer; the body of one to a GET. `url` is the one that gave it, after redirects."""
 
     status: int
     headers: Mapping[str, str]
@@ -63,7 +65,7 @@ class Response:
 
 
 class Client:
-    """Signed GET and POST. Raises Unreachable, Refused or TooLarge; any status is an answer."""
+    """Signed GET and POST. Raises Unreachable or Refused, and GET TooLarge; any status answers."""
 
     def __init__(
         self,
@@ -102,7 +104,7 @@ class Client:
                     location = response.headers.get("location")
                     if response.status not in REDIRECTS or location is None:
                         return response
-                    url = urljoin(response.url, location)
+                    url = _moved_to(response.url, location)
         raise Unreachable("too_many_redirects")
 
     async def post(
@@ -159,7 +161,7 @@ class Client:
         async with asyncio.timeout(REQUEST_SECONDS):
             response = await client.send(request, stream=True)
             try:
-                content = await _read_whole(response)
+                content = await (_read_whole if method == "GET" else _drain)(response)
             finally:
                 await response.aclose()
         return Response(response.status_code, response.headers, content, target.url)
@@ -198,6 +200,28 @@ async def _read_whole(response: httpx.Response) -> bytes:
         if len(content) > MAX_BODY:
             raise TooLarge
     return bytes(content)
+
+
+async def _drain(response: httpx.Response) -> bytes:
+    """The answer to a POST is its status, whatever follows it in whatever shape.
+
+    A little is read, so that the connection can be used again.
+    """
+    left = MAX_DRAINED
+    with contextlib.suppress(httpx.HTTPError, *CORE_ERRORS, TimeoutError, OSError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for chunk in response.aiter_raw():
+                left -= len(chunk)
+                if left < 0:
+                    break
+    return b""
+
+
+def _moved_to(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:  # of half an IPv6 address
+        raise Refused("bad_url") from None
 
 
 class _Transport(httpx.AsyncBaseTransport):

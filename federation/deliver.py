@@ -17,7 +17,7 @@ from time import monotonic
 
 from federation.client import Response
 from federation.context import Federation
-from federation.errors import Refused, TooLarge, Unreachable
+from federation.errors import Refused, Unreachable
 from federation.outcomes import PAUSE, Outcome, outcome_of, retry_after, wait_after
 from storage import deliveries
 from storage.deliveries import PATIENCE, Destination, Due, Held, HostReport, Settlement
@@ -193,8 +193,6 @@ async def _send(visit: Visit, row: Due) -> None:
         visit.error = error.code
     except Refused as error:
         _hold(visit, row, None, error.code)
-    except TooLarge as error:
-        _finish(visit, row, error.code)
     else:
         _take_answer(visit, row, response)
 

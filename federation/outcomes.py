@@ -21,15 +21,15 @@ class Outcome(Enum):
 
 
 def outcome_of(status: int) -> Outcome:
-    """408, 429 and what the server does wrong is tried again; every other refusal is final.
+    """401, 408, 429 and what the server does wrong is tried again; every other refusal is final.
 
-    401 is final too until a second signature form can be tried; 410 says that the inbox is gone.
+    401 is what a server says that could not fetch our key just now; 410, that the inbox is gone.
     """
     if 200 <= status < 300:
         return Outcome.TAKEN
     if status in {429, 503}:
         return Outcome.BUSY
-    if status == 408 or status >= 500:
+    if status in {401, 408} or status >= 500:
         return Outcome.HELD
     return Outcome.FINAL
 

@@ -153,6 +153,12 @@ async def test_a_compressed_body_is_refused(client: Client, peer: Peer, encoding
         await client.get(f"{peer.origin}/a", signed_by=None)
 
 
+async def test_a_redirect_to_half_an_address_is_refused(client: Client, peer: Peer):
+    peer.put("/a", {}, status=302, headers={"location": "http://[half"})
+    with pytest.raises(Refused):
+        await client.get(f"{peer.origin}/a", signed_by=None)
+
+
 @asynccontextmanager
 async def raw_server(
     serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
@@ -268,3 +274,23 @@ async def test_tls_is_checked_against_the_name_and_the_extra_authorities(tmp_pat
     await plain.close()
     server.should_exit = server.force_exit = True
     await task
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 503 Busy\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nxyz",
+        b"HTTP/1.1 503 Busy\r\ncontent-length: 99999999999\r\n\r\nx",
+        b"HTTP/1.1 503 Busy\r\n\r\n" + b"x" * 3_000_000,
+        b"HTTP/1.1 503 Busy\r\ncontent-length: 10\r\n\r\nx",
+    ],
+    ids=["compressed", "declared as huge", "huge", "cut short"],
+)
+async def test_the_answer_to_a_post_is_its_status_whatever_follows(client: Client, answer: bytes):
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with raw_server(refuse) as origin:
+        assert (await client.post(origin + "/inbox", b"{}", key=KEY)).status == 503

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
         (200, Outcome.TAKEN),
         (202, Outcome.TAKEN),
         (302, Outcome.FINAL),
-        (401, Outcome.FINAL),
+        (401, Outcome.HELD),
         (404, Outcome.FINAL),
         (408, Outcome.HELD),
         (410, Outcome.FINAL),
