@@ -24,6 +24,9 @@ PREFIX = "DAZZLE_"
 FILE = "dazzle.toml"
 SECRET_FILE = "secret_key"  # noqa: S105 - the name of a file
 
+LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+HOST = re.compile(rf"{LABEL}(\.{LABEL})*|[0-9a-f:.]*:[0-9a-f:.]*")  # a name, IPv4 or IPv6
+
 Count = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Secret = Annotated[str, msgspec.Meta(min_length=32)]
 
@@ -65,11 +68,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_https(self) -> bool:
         return self.origin.startswith("https://")
-
-    @property
-    def is_public(self) -> bool:
-        """Served to the world, and not a trial on somebody's own machine."""
-        return self.is_https and not self.allow_loopback
 
 
 def read(environment: Mapping[str, str] = os.environ, directory: Path | None = None) -> Settings:
@@ -160,16 +158,19 @@ def _absolute(settings: Settings) -> Settings:
 
 
 def _check_origin(origin: str) -> str | None:
-    parts = urlsplit(origin)
+    wrong = "expected http(s)://host or http(s)://host:port"
     try:
-        port_is_fine = parts.port is None or parts.port > 0
+        parts = urlsplit(origin)
+        host, port = parts.hostname or "", parts.port
+        if not host.isascii():
+            return f"write the name as {host.encode('idna').decode()}"
     except ValueError:
-        port_is_fine = False
+        return wrong
     plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
-    if parts.scheme in {"http", "https"} and parts.hostname and plain and port_is_fine:
-        default = {"http": 80, "https": 443}[parts.scheme]
-        return f"leave out the port {default}" if parts.port == default else None
-    return "expected http(s)://host or http(s)://host:port"
+    if parts.scheme not in {"http", "https"} or not HOST.fullmatch(host) or not plain or port == 0:
+        return wrong
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"leave out the port {default}" if port == default else None
 
 
 def _check_bind(bind: str) -> str | None:
@@ -184,8 +185,9 @@ def _check_metrics_bind(bind: str) -> str | None:
 
 
 def _check_database_url(url: str) -> str | None:
-    if urlsplit(url).scheme in {"postgres", "postgresql"}:
-        return None
+    with contextlib.suppress(ValueError):
+        if urlsplit(url).scheme in {"postgres", "postgresql"}:
+            return None
     return "expected postgresql://user:password@host/database"
 
 

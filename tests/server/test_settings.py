@@ -15,7 +15,6 @@ def test_nothing_need_be_set(tmp_path):
     assert settings.metrics_address == ("127.0.0.1", 9000)
     assert settings.data_dir.is_absolute()
     assert settings.database_url is None
-    assert not settings.is_public
 
 
 def test_the_environment_wins_over_the_file(tmp_path):
@@ -27,18 +26,12 @@ def test_the_environment_wins_over_the_file(tmp_path):
     assert settings.web_processes == 3
     assert settings.address == ("::1", 9000)
     assert settings.trusted_proxies == ("10.0.0.0/8",)
-    assert settings.is_public
 
 
 def test_an_origin_is_written_one_way(tmp_path):
     assert read({"DAZZLE_ORIGIN": "https://Forum.Example/"}, tmp_path).origin == (
         "https://forum.example"
     )
-
-
-def test_a_trial_is_not_public(tmp_path):
-    environment = {"DAZZLE_ORIGIN": "https://a.test", "DAZZLE_ALLOW_LOOPBACK": "1"}
-    assert not read(environment, tmp_path).is_public
 
 
 def test_empty_means_unset(tmp_path):
@@ -69,6 +62,8 @@ def test_one_error_lists_all_that_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     "origin",
     ["https://a.example/path", "ftp://a.example", "https://", "https://u@a.example",
+     "https://[a.example", "https://ä..example", "https://a b.example", "https://exämple.org",
+     "https://a_b.example", "https://-a.example",
      "https://a.example:0", "https://a.example:99999", "https://a.example:443"],
 )  # fmt: skip
 def test_what_is_no_origin_is_refused(tmp_path, origin):
