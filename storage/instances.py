@@ -85,11 +85,17 @@ async def note_alive(conn: Connection, host: str, now: datetime) -> None:
     await conn.execute(NOTE_ALIVE, host, now)
 
 
-LIST = f"select {COLUMNS} from instances i where i.host > $1 order by i.host limit $2"
+LIST_DECIDED = f"""
+select {COLUMNS} from instances i
+where i.host > $1 and i.policy <> 'default'
+order by i.host
+limit $2
+"""
 
 
-async def list_instances(conn: Connection, *, after: str = "", limit: int) -> list[Instance]:
-    return await fetch_all(conn, Instance, LIST, after, limit)
+async def list_decided(conn: Connection, *, after: str = "", limit: int) -> list[Instance]:
+    """Servers that the administrator blocked or allowed, by name."""
+    return await fetch_all(conn, Instance, LIST_DECIDED, after, limit)
 
 
 SET_POLICY = """

@@ -72,8 +72,8 @@ def list_command() -> None:
         del settings
         lines = [f"mode {(await read_site(conn)).federation_mode or 'not chosen'}"]
         after = ""
-        while page := await instances.list_instances(conn, after=after, limit=PAGE):
-            lines += [f"{i.policy} {i.host}" for i in page if i.policy != "default"]
+        while page := await instances.list_decided(conn, after=after, limit=PAGE):
+            lines += [f"{i.policy} {i.host}" for i in page]
             after = page[-1].host
         return lines
 

@@ -89,8 +89,13 @@ async def test_a_blocked_server_is_no_longer_seen(database: Database, browser: O
     )
     assert answer.headers["location"] == "/admin?done=server_blocked#servers"
     assert (await nobody.get(path)).status_code == 404
+    async with database.write() as conn:
+        await conn.execute(
+            "insert into instances (host) select 'a' || n || '.test' from generate_series(1, 600) n"
+        )
     page = await admin.page("/admin")
     assert "loud.test" in page.text
+    assert "a1.test" not in page.text
     undone = await admin.act("/admin/servers", host="loud.test", decision="unblock")
     assert undone.status_code == 303
     assert (await nobody.get(path)).status_code == 200

@@ -11,7 +11,7 @@ from forum.errors import NotFound
 from forum.text import compose_text
 from storage.accounts import WaitingAccount, list_waiting
 from storage.db import Connection
-from storage.instances import Instance, list_instances
+from storage.instances import Instance, list_decided
 from storage.reports import list_open
 from storage.sessions import Member
 from storage.site import SiteRow, read_site
@@ -43,7 +43,7 @@ async def show_admin(visit: Visit, conn: Connection) -> Response:
     view = AdminPage(
         site=await read_site(conn),
         waiting=await list_waiting(conn, limit=WAITING),
-        servers=[s for s in await list_instances(conn, limit=SERVERS) if s.policy != "default"],
+        servers=await list_decided(conn, limit=SERVERS),
         reports=[shown(report) for report in await list_open(conn, visit.viewer, limit=REPORTS)],
     )
     status = 422 if visit.form.errors else 200
