@@ -138,8 +138,8 @@ async def card_of(visit: Visit, conn: Connection, community: Community) -> Card:
 
 
 def shortened(text: str) -> str:
-    """The first paragraph of a text, or its beginning in whole words."""
-    line = " ".join(text.strip().split("\n")[0].split())
+    """A text on one line, or its beginning in whole words."""
+    line = " ".join(text.split())
     if len(line) <= ABOUT:
         return line
     return line[:ABOUT].rsplit(" ", 1)[0] + " …"
