@@ -61,9 +61,8 @@ BATCH_SECONDS = 30.0  # nothing more is begun after this, so that the lease hold
 ONE_SECONDS = 50.0
 POLL_SECONDS = 1.0
 WAITS = (2, 15, 120, 900, 3600)
-KEPT_FOR = timedelta(days=14)
-TIDY_SECONDS = 600.0
-TIDY_ROWS = 5000
+SOON_SECONDS = 0.5  # a server that takes longer to answer holds up only its own activities
+MOST_LATE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +82,30 @@ class Batch:
 async def run(fed: Federation, stop: asyncio.Event) -> None:
     """Receive until `stop` is set."""
     bell = fed.database.doorbell.listener()
-    tidy_at = monotonic()
+    late: set[asyncio.Task[None]] = set()
     try:
         while not stop.is_set():
             try:
-                idle = await step(fed) == 0
-                if tidy_at <= monotonic():
-                    tidy_at = monotonic() + TIDY_SECONDS
-                    await tidy(fed)
+                idle = await step(fed, late) == 0
             except Exception:
                 log.exception("receiving failed")
                 idle = True
+            if len(late) >= MOST_LATE:
+                await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
             if idle:
                 await bell.wait(POLL_SECONDS)
     finally:
+        for task in late:
+            task.cancel()
         await bell.close()
 
 
-async def step(fed: Federation) -> int:
-    """Work on what is due; the number of activities that were taken up."""
+async def step(fed: Federation, late: set[asyncio.Task[None]] | None = None) -> int:
+    """Work on what is due; the number of activities that were taken up.
+
+    Where a server is slow to answer what its activities make us ask, the work goes on in `late`
+    and the others do not wait for it; without `late` all is done when this returns.
+    """
     async with fed.database.quiet_write() as conn:
         rows = await inbox.claim(conn, BATCH, LEASE)
         if not rows:
@@ -111,18 +115,27 @@ async def step(fed: Federation) -> int:
     by_host: dict[str, list[InboxRow]] = {}
     for row in rows:
         by_host.setdefault(row.host, []).append(row)
-    found = await asyncio.gather(
-        *(_prepare_in_order(fed, queue, batch) for queue in by_host.values())
-    )
-    ready = sorted((one for group in found for one in group), key=lambda one: one.row.id)
+    groups = [
+        asyncio.create_task(_prepare_in_order(fed, queue, batch)) for queue in by_host.values()
+    ]
+    patience = None if late is None else SOON_SECONDS
+    late = set() if late is None else late
+    done, slow = await asyncio.wait(groups, timeout=patience)
+    for group in slow:
+        task = asyncio.create_task(_finish_late(fed, group))
+        late.add(task)
+        task.add_done_callback(late.discard)
+    ready = sorted((one for group in done for one in group.result()), key=lambda one: one.row.id)
     await _apply(fed, ready)
     return len(rows)
 
 
-async def tidy(fed: Federation) -> None:
-    """Forget what was received two weeks ago."""
-    async with fed.database.read() as conn:
-        await inbox.drop_old(conn, fed.clock.now() - KEPT_FOR, TIDY_ROWS)
+async def _finish_late(fed: Federation, group: asyncio.Task[list[Ready]]) -> None:
+    """Apply one server's changes once they are prepared; what fails comes back after its lease."""
+    try:
+        await _apply(fed, await group)
+    except Exception:
+        log.exception("receiving from a slow server failed")
 
 
 async def _prepare_in_order(fed: Federation, rows: list[InboxRow], batch: Batch) -> list[Ready]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from federation.address import is_same_origin
 from federation.errors import FederationError, Gone, Malformed
 from federation.receive.drafts import draft_of, origin_of, require_wide_enough
-from federation.receive.job import Change, Job, nothing
+from federation.receive.job import Change, Job, Later, nothing
 from federation.vocabulary.documents import Unsupported
 from federation.vocabulary.types import Announce, Create, Delete, Post
 from forum import threads as use_cases
@@ -143,7 +143,7 @@ async def _store(
         return stored.id
     parent = await threads.read_by_uri_unfiltered(conn, post.in_reply_to)
     if parent is None:
-        raise NotFound
+        raise Later("parent_unknown")  # it was coming together with this one, and did not come
     if parent.community_id != community.id:
         raise NotAllowed("other_community")
     stored = await use_cases.reply(conn, site, author, parent, draft, now=now, origin=origin)
