@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from web.answers import ICONS
@@ -16,6 +16,9 @@ from web.i18n import Words, words_for
 from web.messages import action_words, problem_words
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
+# Read with the code: files of the next version, put in their place before the restart, do not
+# mix with it.
+SOURCES = {path.name: path.read_text("utf-8") for path in TEMPLATE_DIR.glob("*.html")}
 TONES = 6
 SPRITE = (
     Markup('<svg class="unseen" aria-hidden="true">')
@@ -55,7 +58,7 @@ class Templates:
 
     def _make(self, words: Words) -> Environment:
         environment = Environment(
-            loader=FileSystemLoader(TEMPLATE_DIR),
+            loader=DictLoader(SOURCES),
             autoescape=True,
             auto_reload=False,
             undefined=StrictUndefined,
