@@ -22,7 +22,7 @@ from federation import deliver, publish, receive
 from server import metrics
 from server.app import open_parts
 from server.settings import Settings
-from storage import inbox, invitations, limits, posts, sessions
+from storage import activities, inbox, invitations, limits, posts, sessions
 from storage.db import Database
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 25.0  # a delivery that hangs is dropped after this: its lease ends by itself
 TIDY_EVERY = timedelta(minutes=10)
 INBOX_KEPT = timedelta(days=14)
+JOINING_KEPT = timedelta(days=14)  # that somebody follows a community, as it was sent
 SUBMISSIONS_KEPT = timedelta(days=2)
 TIDY_BATCH = 1000  # rows in one transaction, so that nobody waits for it
 
@@ -80,10 +81,11 @@ async def tidy(database: Database, now: datetime) -> None:
         await invitations.tidy(conn, now)
         await limits.tidy(conn, now)
         await posts.tidy_submissions(conn, now - SUBMISSIONS_KEPT)
-    dropped = TIDY_BATCH
-    while dropped == TIDY_BATCH:
-        async with database.quiet_write() as conn:
-            dropped = await inbox.drop_old(conn, now - INBOX_KEPT, TIDY_BATCH)
+    for drop_old, kept in ((inbox.drop_old, INBOX_KEPT), (activities.drop_old, JOINING_KEPT)):
+        dropped = TIDY_BATCH
+        while dropped == TIDY_BATCH:
+            async with database.quiet_write() as conn:
+                dropped = await drop_old(conn, now - kept, TIDY_BATCH)
 
 
 async def _run_until_signal(

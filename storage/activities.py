@@ -7,6 +7,7 @@ emptied when the post is erased, and what takes it back is not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
@@ -133,6 +134,23 @@ async def was_sent(conn: Connection, post_id: int) -> bool:
 async def drop_bodies_of_post(conn: Connection, post_id: int) -> None:
     """Empty everything that carries the post's words. Ids stay, and so does its Delete."""
     await conn.execute(DROP_BODIES, post_id)
+
+
+DROP_OLD = """
+delete from activities
+where id in (
+  select a.id from activities a
+  where a.post_id is null and a.created_at < $1
+    and not exists (select 1 from deliveries d where d.activity_id = a.id)
+  order by a.created_at
+  limit $2)
+"""
+
+
+async def drop_old(conn: Connection, before: datetime, limit: int) -> int:
+    """Forget who joined and left, said before then, once it has arrived; how many rows went."""
+    result = await conn.execute(DROP_OLD, before, limit)
+    return int(result.rpartition(" ")[2])
 
 
 async def list_outbox(

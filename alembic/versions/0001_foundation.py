@@ -301,6 +301,7 @@ create table activities (
   created_at timestamptz not null default now()
 );
 create index activities_post on activities (post_id) where post_id is not null;
+create index activities_joining on activities (created_at) where post_id is null;
 
 create table destinations (
   host text primary key check (host = lower(host) and host <> ''),

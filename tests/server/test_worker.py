@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from server import worker
 from server.settings import Settings
+from tests.factories import make_community, make_person, make_thread
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -30,6 +31,31 @@ async def test_what_has_had_its_time_is_dropped(database):
         limits = [row[0] for row in await conn.fetch("select key from limits")]
     assert kept == [2, 3]
     assert limits == [b"b" * 16]
+
+
+ACTIVITY = """
+insert into activities (id, uri, actor_id, type, post_id, body, created_at)
+values ($1, 'https://here.test/ap/activities/' || $1::bigint, $2, 'Follow', $3, '{}', $4)
+"""
+
+
+async def test_who_asked_to_join_what_is_not_kept_once_it_was_said(database):
+    old, young = NOW - timedelta(days=15), NOW - timedelta(days=13)
+    async with database.write() as conn:
+        person = await make_person(conn)
+        post = await make_thread(conn, person, await make_community(conn, person))
+        for number, post_id, at in ((1, None, old), (2, None, young), (3, post.id, old),
+                                    (4, None, old)):  # fmt: skip
+            await conn.execute(ACTIVITY, number, person.id, post_id, at)
+        await conn.execute("insert into destinations (host) values ('away.test')")
+        await conn.execute(
+            "insert into deliveries (activity_id, inbox, host, object_key)"
+            " values (4, 'https://away.test/inbox', 'away.test', 1)"
+        )
+    await worker.tidy(database, NOW)
+    async with database.read() as conn:
+        kept = [row[0] for row in await conn.fetch("select id from activities order by id")]
+    assert kept == [2, 3, 4]
 
 
 async def test_a_worker_stops_soon_when_it_is_asked_to(database_url, tmp_path):
