@@ -6,6 +6,7 @@ from datetime import datetime
 
 from forum.errors import Invalid
 from forum.threads import erase_post
+from storage import memberships
 from storage.actors import Actor, mark_gone
 from storage.db import Connection
 from storage.departures import list_standing_unfiltered
@@ -17,4 +18,5 @@ async def receive_departure(conn: Connection, actor: Actor, now: datetime) -> No
         raise Invalid("not_elsewhere")
     for post in await list_standing_unfiltered(conn, actor.id):
         await erase_post(conn, actor, post, now=now)
+    await memberships.end_all(conn, actor.id, now)
     await mark_gone(conn, actor.id)

@@ -56,7 +56,7 @@ async def recipients_of_community(conn: Connection, community_id: int) -> list[R
 
 
 # Who left or was taken out still holds a copy: what takes a post back reaches them too, wherever
-# it may travel now. It names the post and says nothing of it.
+# it may travel now. Who was never let in holds none, and it would tell them who writes there.
 RECIPIENTS_OF_RETRACTION = """
 select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, i.software
 from memberships m
@@ -64,6 +64,7 @@ join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
 left join instances i on i.host = a.host
 cross join site s
 where m.community_id = $1
+  and m.joined_at is not null
   and (m.state in ('left', 'refused') or (m.state = 'accepted' and exists (
     select 1 from travelling_communities(a.host) t where t.actor_id = m.community_id)))
   and coalesce(i.policy, 'default') <> 'refused'

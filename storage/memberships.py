@@ -66,12 +66,13 @@ async def read_by_follow_uri(conn: Connection, follow_uri: str) -> Membership | 
 
 ENTER = f"""
 insert into memberships as m (community_id, actor_id, state, role, answer, follow_uri, follow_body,
-  changed_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+  changed_at, joined_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8::timestamptz,
+  case when $3::text = 'accepted' then $8::timestamptz end)
 on conflict (community_id, actor_id) do update
 set state = excluded.state, role = excluded.role, answer = excluded.answer,
   follow_uri = excluded.follow_uri, follow_body = excluded.follow_body,
-  changed_at = excluded.changed_at
+  changed_at = excluded.changed_at, joined_at = coalesce(m.joined_at, excluded.joined_at)
 where m.state <> all($9::text[])
 returning {COLUMNS}
 """
@@ -122,7 +123,10 @@ async def keep_follow(
 
 CHANGE_STATE = f"""
 update memberships as m
-set state = $3, role = case when $3 = 'accepted' then m.role else 'member' end, changed_at = $5
+set state = $3, role = case when $3 = 'accepted' then m.role else 'member' end,
+  changed_at = $5::timestamptz,
+  joined_at = case when $3 = 'accepted' then coalesce(m.joined_at, $5::timestamptz)
+    else m.joined_at end
 where m.community_id = $1 and m.actor_id = $2 and m.state = any($4::text[])
 returning {COLUMNS}
 """
@@ -141,6 +145,19 @@ async def change_state(
     return await fetch_one(
         conn, Membership, CHANGE_STATE, community_id, actor_id, state, list(when), now
     )
+
+
+END_ALL = """
+update memberships
+set state = 'left', role = 'member', answer = '', follow_uri = null, follow_body = null,
+  changed_at = $2
+where actor_id = $1 and state in ('asked', 'accepted')
+"""
+
+
+async def end_all(conn: Connection, actor_id: int, now: datetime) -> None:
+    """The person is gone, and so is what they asked and where they were."""
+    await conn.execute(END_ALL, actor_id, now)
 
 
 SET_STOP = """

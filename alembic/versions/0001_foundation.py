@@ -92,7 +92,8 @@ create table community_hosts (
 );
 
 -- Standing of one actor in one community, wherever either lives. follow_uri and follow_body are
--- the Follow that asked, because an Accept must embed it with its own id.
+-- the Follow that asked, because an Accept must embed it with its own id. joined_at stays when
+-- somebody leaves: their server may hold posts, and is told what is taken back.
 create table memberships (
   community_id bigint not null references communities,
   actor_id bigint not null references actors,
@@ -104,6 +105,8 @@ create table memberships (
   stopped_until timestamptz,
   stopped_reason text not null default '',
   changed_at timestamptz not null default now(),
+  joined_at timestamptz,
+  check (state <> 'accepted' or joined_at is not null),
   primary key (community_id, actor_id)
 );
 create index memberships_actor on memberships (actor_id, community_id, state);

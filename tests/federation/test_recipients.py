@@ -116,3 +116,19 @@ async def test_every_delivery_goes_to_a_server_that_may_have_it(
                     assert b"#Public" not in row.body
                 if community.travels == "nowhere":
                     raise AssertionError(row)
+
+
+@pytest.mark.parametrize("ended", ["left", "refused"])
+async def test_only_who_was_let_in_once_hears_what_is_taken_back(
+    conn: Connection, ended: str
+) -> None:
+    await make_site(conn)
+    hosts = ("asked.test", "was.test")
+    community = await make_community(conn, readers="members", hosts=hosts)
+    asked, was = [await make_remote_person(conn, host=host) for host in hosts]
+    await join(conn, community, asked, state="asked")
+    await join(conn, community, was)
+    for actor in (asked, was):
+        await join(conn, community, actor, state=ended)
+    told = await recipients_of_retraction(conn, community.id)
+    assert [recipient.host for recipient in told] == ["was.test"]

@@ -117,5 +117,6 @@ async def test_who_leaves_for_good_takes_everything_along(
     assert await here.receive(delete(peer, ada.uri, ada.uri)) == ("done", "")
     assert (await stored(here, sent["object"]["id"])).state == "erased"
     assert await here.fetch("select state from actors where uri = $1", ada.uri) == [("gone",)]
+    assert await here.fetch("select state from memberships") == [("left",)]
     again = {**create(peer, ada.uri, community), "id": f"{peer.origin}/creates/2"}
     assert await here.receive(again) == ("refused", "actor_not_live")
