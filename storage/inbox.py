@@ -114,14 +114,17 @@ async def release(conn: Connection, inbox_ids: list[int]) -> None:
 
 FINISH = """
 update inbox i
-set state = 'done', post_id = done.post_id, reason = '', claimed_until = null
+set state = 'done', post_id = done.post_id, reason = '', claimed_until = null,
+  body = case when p.state = 'erased' then '' else i.body end
 from unnest($1::bigint[], $2::bigint[]) as done (id, post_id)
+left join posts p on p.id = done.post_id
 where i.id = done.id
 """
 
 
 async def finish(conn: Connection, finished: Sequence[tuple[int, int | None]]) -> None:
-    """Processed. Beside each id, the post that it brought: its body goes when that is erased."""
+    """Processed. Beside each id, the post that it brought: its body goes when that is erased,
+    or now, when it was."""
     await conn.execute(FINISH, [row[0] for row in finished], [row[1] for row in finished])
 
 

@@ -84,8 +84,12 @@ async def _known(job: Job, uri: str) -> int | None:
     """The post's id if it is here. Raises NotAllowed for one that was deleted."""
     async with job.fed.database.read() as conn:
         stored = await threads.read_by_uri_unfiltered(conn, uri)
-        if stored is None and await tombstones.is_remembered(conn, uri, job.actor.host):
-            raise NotAllowed("erased")
+        if stored is not None:
+            is_erased = stored.state == "erased"
+        else:
+            is_erased = await tombstones.is_remembered(conn, uri, job.actor.host)
+    if is_erased:
+        raise NotAllowed("erased")
     return None if stored is None else stored.id
 
 

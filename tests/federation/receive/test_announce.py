@@ -11,7 +11,7 @@ from storage.communities import Community, read_unfiltered
 from storage.threads import Post, read_by_uri_unfiltered
 from tests.factories import join, make_person, make_thread
 from tests.federation.conftest import Here
-from tests.federation.peer import PUBLIC, Peer
+from tests.federation.peer import PUBLIC, Peer, post_signed
 
 
 @pytest.fixture
@@ -335,3 +335,18 @@ async def test_a_deletion_that_comes_first_keeps_the_post_away(
     await here.receive(announce(peer, community, deletion(ada, inner["id"]), 1))
     state, reason = await here.receive(announce(peer, community, create(inner), 2))
     assert (state, reason) == ("refused", "erased")
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_words_that_come_again_after_their_deletion_are_not_kept(
+    here: Here, peer: Peer, community: Community, together: bool
+):
+    ada, uri = await _post_of_ada(here, peer, community)
+    again = announce(peer, community, create(note(peer, ada, community)), 3)
+    await post_signed(here.inbox, announce(peer, community, deletion(ada, uri), 2))
+    if not together:
+        await here.work()
+    await post_signed(here.inbox, again)
+    await here.work()
+    bodies = await here.fetch("select body from inbox")
+    assert not any(b"Hello" in body for (body,) in bodies)
