@@ -117,6 +117,18 @@ async def test_signing_in_gives_a_new_session_and_ends_the_old_one(
     assert (await thief.get("/settings")).status_code == 303
 
 
+async def test_signing_up_ends_the_session_that_the_browser_had(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        person = await make_person(conn, "first")
+    visitor = await browser().sign_in(person)
+    await visitor.act("/sign-up", name="second", password="four plain words here")
+    assert "Hello, second" in (await visitor.page("/")).text
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from sessions") == 1
+
+
 async def test_signing_out_ends_the_session_on_the_server(
     database: Database, browser: Open
 ) -> None:

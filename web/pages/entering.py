@@ -62,6 +62,7 @@ async def sign_up(visit: Visit) -> Response:
                 now=now,
             )
             token = await accounts.begin_first_session(conn, actor, visit.words.locale, now)
+            await _end_old_session(visit, conn)
             is_waiting = (await visit.web.facts.read(conn)).signup == "approval"
         return _enter(visit, token, onward, done="waiting" if is_waiting else "signed_up")
     async with services.database.read() as conn:
