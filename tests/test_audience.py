@@ -432,7 +432,7 @@ UNFILTERED = {
     "forum/setup.py": "this server's own actor",
     "forum/threads.py": "the community of a post that was read, a post that is there already",
     "server/cli/communities.py": "the owner an administrator names",
-    "server/cli/policy.py": "this server's own actor",
+    "server/cli/session.py": "this server's own actor, for whom an operator acts",
     "server/two.py": "the member and the community of a trial on this machine",
     "forum/departures.py": "everything that somebody who left for good had said",
     "web/pages/moderation.py": "the person a moderator's form is about",
