@@ -57,9 +57,9 @@ where host = any (array(
 returning host, failures
 """
 
-# Only the first row about each object: the next one goes when that one is settled. It is looked
-# for among the oldest that are due, so that a long queue costs no more than a short one. What a
-# host may no longer see is not sent to it, even if it could when the row was queued.
+# Only the first row about each object for each inbox: the next goes when that one is settled. It
+# is looked for among the oldest that are due, so that a long queue costs no more than a short one.
+# What a host may no longer see is not sent to it, even if it could when the row was queued.
 DUE = """
 select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.body,
   a.post_id is null or a.type not in ('Create', 'Announce', 'Announce Create')
@@ -76,7 +76,7 @@ cross join lateral (
     limit 16 * $3) x
   where x.id = (
     select min(e.id) from deliveries e
-    where e.host = x.host and e.object_key = x.object_key)
+    where e.host = x.host and e.object_key = x.object_key and e.inbox = x.inbox)
   order by x.next_at, x.id
   limit $3) d
 join activities a on a.id = d.activity_id
@@ -182,7 +182,7 @@ class Settlement:
 async def queue(
     conn: Connection, activity_id: int, object_key: int, recipients: list[Recipient], now: datetime
 ) -> None:
-    """Send an activity to these inboxes. Rows with one `object_key` reach a host in order."""
+    """Send an activity to these inboxes. Rows with one `object_key` reach an inbox in order."""
     if recipients:
         inboxes = [recipient.inbox for recipient in recipients]
         hosts = [recipient.host for recipient in recipients]
@@ -197,7 +197,7 @@ async def lease_hosts(
 
 
 async def due(conn: Connection, hosts: list[str], now: datetime, *, per_host: int) -> list[Due]:
-    """What may be sent to leased hosts now: of each object the first that waits, if it is due."""
+    """What may be sent to leased hosts now: of each object the first for each inbox, if due."""
     return await fetch_all(conn, Due, DUE, hosts, now, per_host)
 
 

@@ -332,7 +332,7 @@ create table deliveries (
   unique (activity_id, inbox)
 );
 create index deliveries_host on deliveries (host, next_at, id);
-create index deliveries_object on deliveries (host, object_key, id);
+create index deliveries_object on deliveries (host, object_key, inbox, id);
 
 -- Limits per address and account; the key is an HMAC with a key that changes daily, so no
 -- address is stored. Unlogged: losing it in a crash costs nothing.

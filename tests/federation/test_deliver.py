@@ -138,6 +138,26 @@ async def test_a_slow_host_does_not_hold_up_another(fed, database, clock, author
         assert await waiting(conn) == 0
 
 
+async def test_an_inbox_that_fails_holds_back_no_other_of_its_host(
+    fed, database, clock, author
+) -> None:
+    """Not every server has a shared inbox."""
+
+    def answer(request: Request):
+        return (500 if request.target == "/ill" else 202), {}
+
+    async with open_sink(Sink(answer)) as sink:
+        async with database.write() as conn:
+            uri = "https://here.test/ap/activities/1"
+            activity = Activity(1, uri, author.id, "Follow", None, b"a")
+            await activities.insert(conn, activity)
+            inboxes = [f"http://{sink.host}/{name}" for name in ("ill", "well", "fine")]
+            takers = [Recipient(inbox, sink.host, None) for inbox in inboxes]
+            await deliveries.queue(conn, activity.id, 7, takers, clock.now())
+        await deliver.step(fed)
+        assert sorted(request.target for request in sink.requests) == ["/fine", "/ill", "/well"]
+
+
 async def test_a_failing_delivery_holds_back_only_its_own_object(
     fed, database, clock, author
 ) -> None:
