@@ -126,20 +126,22 @@ async def _find(
     name = _name_in(site, resource)
     if name == site.host or resource == site.instance_uri:
         return _subject(site, site.host, site.instance_uri, f"{site.origin}/")
-    if name is not None:
-        actor = await actors.find_local_unfiltered(conn, name)
-    elif ACTOR_PATH.fullmatch(resource.removeprefix(site.origin)):
+    if name is None and ACTOR_PATH.fullmatch(resource.removeprefix(site.origin)):
         actor = await actors.read_by_uri_unfiltered(conn, resource)
-    else:
-        return None
-    if actor is None or not actor.is_local:
-        return None
-    if actor.kind == "community":
-        community = await communities.read_community(conn, viewer, actor.name)
-        if community is not None:
-            return _subject(site, actor.name, actor.uri, site.community_url(actor.name))
-    elif await actors.read_person(conn, viewer, actor.name) is not None:
-        return _subject(site, actor.name, actor.uri, site.person_url(actor.name))
+        name = "" if actor is None else actor.name
+    return None if name is None else await _find_named(conn, site, viewer, name)
+
+
+async def _find_named(
+    conn: Connection, site: Site, viewer: Viewer, name: str
+) -> dict[str, Any] | None:
+    """Both are asked for whatever there is: a hidden name takes as long as an unknown one."""
+    community = await communities.read_community(conn, viewer, name)
+    person = await actors.read_person(conn, viewer, name)
+    if community is not None:
+        return _subject(site, community.name, community.uri, site.community_url(community.name))
+    if person is not None:
+        return _subject(site, person.name, person.uri, site.person_url(person.name))
     return None
 
 
