@@ -16,14 +16,20 @@ from federation.errors import BadSignature, Gone, Malformed, Refused, Unreachabl
 from federation.hosts import Hosts
 from federation.keys import load_public_key
 from federation.vocabulary.activities import parse_activity
-from federation.vocabulary.documents import ACTOR_KINDS, POST_TYPES, parse_actor, parse_post
+from federation.vocabulary.documents import (
+    ACTOR_KINDS,
+    MAX_NAME,
+    POST_TYPES,
+    parse_actor,
+    parse_post,
+)
 from federation.vocabulary.fields import id_of, reference, types_of
 from federation.vocabulary.strict import decode_json
 from federation.vocabulary.types import ActorDocument, Create, Post
 from forum.communities import store_remote_community
 from forum.ports import Clock
 from forum.site import Site
-from forum.text import clean_remote
+from forum.text import clean_remote, one_line
 from storage import actors, keys
 from storage.actors import Actor
 from storage.db import Connection, Database
@@ -167,8 +173,8 @@ class Fetcher:
             type=document.type,
             host=canonical_host(document.id),
             is_local=False,
-            name=document.name,
-            display_name=document.display_name,
+            name=one_line(document.name, MAX_NAME) or canonical_host(document.id),
+            display_name=one_line(document.display_name, MAX_NAME),
             summary_html="",
             url=document.url,
             inbox=document.inbox,

@@ -23,6 +23,8 @@ async def receive_create(job: Job, create: Create) -> Change:
     """A thread or a reply of a member elsewhere."""
     post = create.object
     if isinstance(post, str):
+        if not is_same_origin(post, job.actor.uri):
+            raise NotAllowed("not_the_author")
         post = await job.fed.fetcher.post(post, job.budget)
     if post.author != job.actor.uri or not is_same_origin(post.id, job.actor.uri):
         raise NotAllowed("not_the_author")

@@ -9,7 +9,15 @@ from html import escape
 from federation.errors import Malformed
 from federation.vocabulary.types import Post
 from forum.errors import NotAllowed
-from forum.text import Draft, clean_remote, plain_text
+from forum.text import (
+    NOTE_LIMIT,
+    TITLE_LIMIT,
+    Draft,
+    clean_characters,
+    clean_remote,
+    one_line,
+    plain_text,
+)
 from forum.threads import Origin
 from storage.communities import Community
 
@@ -23,10 +31,10 @@ def draft_of(post: Post) -> Draft:
     is_thread = post.in_reply_to is None
     html = clean_remote(_without_title(post) if is_thread else post.html)
     return Draft(
-        title=(post.title or _first_line(html)) if is_thread else "",
-        source=post.source or "",
+        title=(one_line(post.title, TITLE_LIMIT) or _first_line(html)) if is_thread else "",
+        source=clean_characters(post.source or ""),
         html=html,
-        content_note=post.content_note,
+        content_note=one_line(post.content_note, NOTE_LIMIT),
         sensitive=post.sensitive,
         language=post.language,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from federation.errors import Malformed
 from federation.receive.job import Change, Job
 from federation.vocabulary.types import Follow
 from forum import membership
@@ -10,12 +11,15 @@ from storage import actors, communities
 from storage.db import Connection
 
 OUR_SOFTWARE = "dazzle"
+LONGEST_FOLLOW = 16 * 1024  # it is kept, and embedded in every answer
 
 
 async def receive_follow(job: Job, follow: Follow) -> Change:
     """The follower's server is asked for its software first, whether or not the target exists."""
     if not job.fed.site.is_local_uri(follow.object):
         raise NotFound
+    if len(job.row.body) > LONGEST_FOLLOW:
+        raise Malformed("too_long")
     software = await job.fed.resolver.software_of(job.actor.host)
     body = job.row.body.decode()
 

@@ -297,3 +297,22 @@ async def test_a_server_that_was_blocked_since_is_not_worked_for(
     )
     await here.work()
     assert await here.inbox_states() == [("Create", "refused", "host_refused")]
+
+
+async def test_a_post_named_by_its_id_is_asked_for_at_the_authors_server_only(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, community: Community
+):
+    activity = create(peer, ada.uri, community)
+    elsewhere = other_peer.put("/notes/1", activity["object"])
+    assert await here.receive({**activity, "object": elsewhere}) == ("refused", "not_the_author")
+    assert other_peer.asked == []
+
+
+async def test_a_title_is_one_line_that_reads_forwards(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    name = "A\u202e\x07 first\n\nthread"
+    await here.receive(create(peer, ada.uri, community, name=name, summary="a\nb\u202e"))
+    post = await stored(here, peer)
+    assert post is not None
+    assert (post.title, post.content_note) == ("A first thread", "a b")

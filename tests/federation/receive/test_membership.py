@@ -59,6 +59,14 @@ async def test_a_follow_of_an_open_community_is_accepted_with_itself_inside(
     assert activity["id"] in str(payload)
 
 
+async def test_a_follow_of_many_words_is_not_kept(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    long = {**follow(peer, ada.uri, community.uri), "summary": "x" * 20_000}
+    assert await here.receive(long) == ("refused", "too_long")
+    assert await standings(here) == []
+
+
 async def test_a_follow_that_comes_again_is_answered_again(
     here: Here, peer: Peer, ada: Actor, community: Community
 ):
