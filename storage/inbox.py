@@ -190,14 +190,3 @@ async def drop_old(conn: Connection, before: datetime, limit: int) -> int:
     """Forget processed activities received before then; how many rows went."""
     result = await conn.execute(DROP_OLD, before, limit)
     return int(result.rpartition(" ")[2])
-
-
-COUNT = """
-select count(*) filter (where state = 'waiting'), count(*) filter (where state = 'dead') from inbox
-"""
-
-
-async def count_waiting_and_dead(conn: Connection) -> tuple[int, int]:
-    """For metrics and the administrator's page."""
-    row = await conn.fetchrow(COUNT)
-    return (0, 0) if row is None else (row[0], row[1])
