@@ -34,6 +34,7 @@ It is not much, but nobody forgets anything any more. See also <https://here.tes
 class World:
     community: Community
     thread: Post
+    incoming: Post  # the thread that is answered from elsewhere: the measured page stays as it is
     reader: Actor
     session: str
     peers: list[Actor]
@@ -57,6 +58,7 @@ async def build(parts: Parts, *, peer_ports: list[int]) -> World:
             await factories.join(conn, community, person)
             people.append(person)
         thread = await _thread(conn, site, people, community)
+        incoming = await factories.make_thread(conn, owner, community, site=site, text=TEXT)
         peers = []
         for port in peer_ports:
             peer = await factories.make_remote_person(conn, host=f"127.0.0.1:{port}")
@@ -70,7 +72,7 @@ async def build(parts: Parts, *, peer_ports: list[int]) -> World:
         await conn.execute(
             "update actors set shared_inbox = 'http://' || host || '/inbox' where not is_local"
         )
-    return World(community, thread, reader, session, peers)
+    return World(community, thread, incoming, reader, session, peers)
 
 
 async def _thread(conn, site: Site, people: list[Actor], community: Community) -> Post:
@@ -95,7 +97,7 @@ def note_of(peer: Actor, world: World, number: int) -> bytes:
         "id": uri,
         "type": "Note",
         "attributedTo": peer.uri,
-        "inReplyTo": world.thread.uri,
+        "inReplyTo": world.incoming.uri,
         "published": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "url": uri,
         "content": f"<p>{TEXT[:900]}</p>",
