@@ -26,6 +26,10 @@ from storage.communities import Community
 from storage.inbox import read_body_by_uri
 from storage.threads import Post
 
+TOMBSTONE_FIELDS = frozenset(
+    {"@context", "id", "type", "formerType", "deleted", "published", "updated", "atomUri", "url"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -68,7 +72,9 @@ async def publish_erasure(press: Press, event: PostErased) -> None:
             await _send_to_home(press, subject, delete)
     elif subject.community.is_local:
         original = await _original(press, event.source_uri)
-        await _announce_deletion(press, subject, original or _foreign_delete(press, subject, event))
+        if original is None or not _is_wordless(original):
+            original = _foreign_delete(press, subject, event)
+        await _announce_deletion(press, subject, original)
         await _retract_from_microblogs(press, subject, None)
 
 
@@ -217,6 +223,14 @@ async def _delete(press: Press, subject: Subject, actor: Actor, *, reason: str =
             render.delete(uri, actor, subject.community, subject.post, press.now, reason=reason)
         ),
     )
+
+
+def _is_wordless(delete: bytes) -> bool:
+    """Whether a Delete only names what is gone: some servers repeat the whole post in it."""
+    target = msgspec.json.decode(delete).get("object")
+    if isinstance(target, dict):
+        return set(target) <= TOMBSTONE_FIELDS
+    return isinstance(target, str)
 
 
 def _foreign_delete(press: Press, subject: Subject, event: PostErased) -> bytes:
