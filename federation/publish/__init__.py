@@ -63,7 +63,7 @@ async def step(fed: Federation) -> int:
     except Exception:
         # Savepoints cost two round trips each, so they are used only once something has failed:
         # then each other event goes through, and the one that does not is known.
-        log.warning("a batch failed; publishing its events one by one")
+        log.warning("a batch failed; publishing its events one by one", exc_info=True)
     return await _publish(fed, _publish_or_postpone)
 
 
@@ -106,6 +106,6 @@ async def _publish_or_postpone(press: Press, event: EventRow) -> bool:
     except Exception as error:
         log.exception("event %s (%s) failed", event.id, event.kind)
         wait = FIRST_WAIT * 4**event.tries
-        reason = f"{type(error).__name__}: {error}"[:500]
+        reason = type(error).__name__  # never its words: PostgreSQL quotes rows in them
         await outbox.postpone(press.conn, event.id, wait, reason, max_tries=MAX_TRIES)
         return False

@@ -210,7 +210,7 @@ async def _settle_failure(fed: Federation, row: InboxRow, error: Exception) -> N
         if not isinstance(error, Later | FederationError | TimeoutError):
             log.error("activity %s failed", row.id, exc_info=error)
         wait = timedelta(seconds=WAITS[min(row.tries, len(WAITS)) - 1])
-        reason = f"{type(error).__name__}: {error}"[:500]
+        reason = type(error).__name__  # never its words: PostgreSQL quotes rows in them
         await inbox.retry(conn, row.id, reason, wait)
 
 
