@@ -207,10 +207,13 @@ async def _settle_failure(fed: Federation, row: InboxRow, error: Exception) -> N
         if isinstance(error, ForumError) or _is_final(error):
             await inbox.refuse(conn, row.id, str(error))
             return
-        if not isinstance(error, Later | FederationError | TimeoutError):
+        reason = type(error).__name__
+        if isinstance(error, Later | FederationError):
+            reason = f"{reason}: {error}"
+        elif not isinstance(error, TimeoutError):
+            # Its words are not kept: PostgreSQL quotes rows in them.
             log.error("activity %s failed", row.id, exc_info=error)
         wait = timedelta(seconds=WAITS[min(row.tries, len(WAITS)) - 1])
-        reason = type(error).__name__  # never its words: PostgreSQL quotes rows in them
         await inbox.retry(conn, row.id, reason, wait)
 
 
