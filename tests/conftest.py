@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import hypothesis
 import pytest
 
 from server import migrate
@@ -23,6 +24,12 @@ from server.embedded_pg import EmbeddedPostgres
 from storage.db import Connection, Database
 
 pytest_plugins = ["tests.walks.servers"]
+
+# A busy machine draws slowly too: neither is a fault of what is tested.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 TEMPLATE = "template_of_tests"
 SERVER = pytest.StashKey["TestServer"]()

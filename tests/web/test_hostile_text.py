@@ -20,7 +20,7 @@ VECTORS = (
     "</title></textarea></style><script>alert(1)</script>",
     "<a href='javascript:alert(1)'>x</a>",
     "[x](javascript:alert(1)) ![x](https://evil.test/x.png) <https://ok.test>",
-    "{{ 7*7 }} {% raw %} %(name)s %s",
+    "{{ 7777777*7 }} {% raw %} %(name)s %s",
     "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
     "<iframe srcdoc='<script>alert(1)</script>'></iframe><base href=//evil.test>",
     "\u202ereversed <b id=f-title name=form_token>bold</b>",
@@ -52,8 +52,8 @@ def assert_harmless(html: str) -> None:
     assert all(
         e.attributes["href"].startswith(("/", "#")) for e in sources if "href" in e.attributes
     )
-    assert "{{" not in html.replace("{{ 7*7 }}", "")
-    assert "49" not in page.text.replace("2049", "")
+    assert "{{" not in html.replace("{{ 7777777*7 }}", "")
+    assert "54444439" not in page.text
 
 
 @pytest.mark.parametrize("vector", VECTORS)
