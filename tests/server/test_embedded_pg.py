@@ -36,15 +36,6 @@ time.sleep(600)
 
 
 @pytest.fixture
-def data_dir(tmp_path):
-    """A directory that a less privileged user may pass through, with a space in its name."""
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.is_relative_to("/tmp/pytest-of-" + Path.home().owner()):
-            directory.chmod(0o755)
-    return tmp_path / "a forum" / "data"
-
-
-@pytest.fixture
 def postgres(data_dir):
     server = EmbeddedPostgres(data_dir, durable=False)
     yield server

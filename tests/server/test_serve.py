@@ -7,7 +7,6 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,14 +15,6 @@ from tests.server.program import all_gone, run, running, settings
 
 SERVES = "Dazzle serves"
 INVITES = "Make yourself its administrator: "
-
-
-@pytest.fixture
-def data_dir(tmp_path):
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.is_relative_to("/tmp/pytest-of-" + Path.home().owner()):
-            directory.chmod(0o755)
-    return tmp_path / "our forum" / "data"
 
 
 def status_of(environment: dict[str, str], path: str) -> int:
