@@ -40,6 +40,47 @@ class PostRemoved(Event, frozen=True):
     source_uri: str | None
 
 
+class PostEdited(Event, frozen=True):
+    """The author changed a post."""
+
+    post_id: int
+    source_uri: str | None
+
+
+class PollVoted(Event, frozen=True):
+    """A member here chose answers in a poll whose author lives elsewhere."""
+
+    post_id: int
+    actor_id: int
+    choices: tuple[int, ...]
+
+
+class PollTallied(Event, frozen=True):
+    """The numbers of a poll of somebody here have changed, or it has ended."""
+
+    post_id: int
+
+
+class Reacted(Event, frozen=True):
+    """Somebody likes, dislikes or answers a post with an emoji, and wants it told."""
+
+    post_id: int
+    actor_id: int
+    kind: str
+    content: str
+    source_uri: str | None
+
+
+class ReactionTakenBack(Event, frozen=True):
+    """The same, undone."""
+
+    post_id: int
+    actor_id: int
+    kind: str
+    content: str
+    source_uri: str | None
+
+
 class MembershipAsked(Event, frozen=True):
     """A member here asks a community elsewhere."""
 
@@ -72,6 +113,11 @@ KINDS: dict[str, type[Event]] = {
         ReplyPosted,
         PostErased,
         PostRemoved,
+        PostEdited,
+        PollVoted,
+        PollTallied,
+        Reacted,
+        ReactionTakenBack,
         MembershipAsked,
         MembershipLeft,
         FollowAnswered,

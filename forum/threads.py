@@ -32,6 +32,7 @@ from storage.communities import Community
 from storage.db import Connection
 from storage.ids import new_id
 from storage.modlog import Act
+from storage.parts import to_stored
 from storage.threads import Post
 
 HTML_LENGTH = 200_000
@@ -280,6 +281,8 @@ def _post(
         published_at=min(origin.published_at, now) if origin else now,
         edited_at=None,
         version=1,
+        type=draft.type,
+        parts=to_stored(draft.parts),
     )
 
 

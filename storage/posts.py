@@ -14,9 +14,9 @@ from storage.threads import COLUMNS, Post
 INSERT = f"""
 insert into posts as p (id, uri, url, kind, author_id, community_id, thread_id, parent_id, path,
   audience, state, title, source, html, content_note, sensitive, language, is_local, published_at,
-  edited_at, version, active_at)
+  edited_at, version, active_at, type, parts)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-  $21, $19)
+  $21, $19, $22, $23)
 on conflict (uri) do nothing
 returning {COLUMNS}
 """
@@ -49,6 +49,8 @@ async def insert(conn: Connection, post: Post) -> Post | None:
         post.published_at,
         post.edited_at,
         post.version,
+        post.type,
+        post.parts,
     )
 
 
@@ -69,7 +71,7 @@ LOCK_THREAD = "select id from posts where id = $1 for no key update"
 ERASE = """
 update posts
 set state = 'erased', title = '', source = '', html = '', content_note = '', sensitive = false,
-  language = '', version = version + 1
+  language = '', parts = null, version = version + 1
 where id = $1 and state <> 'erased'
 returning id
 """

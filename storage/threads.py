@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
@@ -16,7 +17,7 @@ from storage.ids import MAX_ID
 
 COLUMNS = """p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.parent_id,
   p.path, p.audience, p.state, p.title, p.source, p.html, p.content_note, p.sensitive, p.language,
-  p.is_local, p.published_at, p.edited_at, p.version"""
+  p.is_local, p.published_at, p.edited_at, p.version, p.type, p.parts"""
 
 LINE_COLUMNS = """p.id, p.title, a.name as author_name, a.host as author_host,
   a.is_local as author_is_local, a.display_name as author_display, p.published_at, p.active_at,
@@ -49,6 +50,8 @@ class Post:
     published_at: datetime
     edited_at: datetime | None
     version: int
+    type: str
+    parts: Any  # read with storage.parts.parts_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ async def receive_announce(job: Job, announce: Announce) -> Change:
             raise NotAllowed("nobody_here_reads")
     if isinstance(announce.object, Delete):
         return await _receive_deletion(job, community, announce.object)
+    if not isinstance(announce.object, Create | Post | str):
+        raise Unsupported("object_type")
     return await _receive_post(job, community, announce.object)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from federation.receive.job import Change, Job
-from federation.vocabulary.types import Undo
+from federation.vocabulary.documents import Unsupported
+from federation.vocabulary.types import Follow, Undo
 from forum import membership
 from forum.errors import NotAllowed, NotFound
 from storage import actors, communities, memberships
@@ -12,6 +13,8 @@ from storage.db import Connection
 
 
 async def receive_undo(job: Job, undo: Undo) -> Change:
+    if not isinstance(undo.object, Follow | str):
+        raise Unsupported("object_type")
     if not isinstance(undo.object, str) and undo.object.actor != job.actor.uri:
         raise NotAllowed("not_the_follower")
 
@@ -29,7 +32,7 @@ async def _left(conn: Connection, job: Job, undo: Undo) -> Community:
         known = await memberships.read_by_follow_uri(conn, undo.object)
         if known is not None and known.actor_id == job.actor.id:
             community_id = known.community_id
-    else:
+    elif isinstance(undo.object, Follow):
         target = await actors.read_by_uri_unfiltered(conn, undo.object.object)
         community_id = target.id if target is not None else None
     community = None

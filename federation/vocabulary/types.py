@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from storage.parts import NO_PARTS, Parts
+
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
+    """`kind` is 'rsa' or 'ed25519'; a Multikey is turned into PEM too."""
+
     id: str
     owner: str
     pem: str
+    kind: str = "rsa"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,28 @@ class ActorDocument:
     listed: bool
     joining: str
     condition: str | None
+    moved_to: str | None = None
+    also_known_as: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The answers to a Question, with what its server has counted."""
+
+    options: tuple[str, ...]
+    votes: tuple[int, ...]
+    is_many: bool
+    ends_at: datetime | None
+    closed_at: datetime | None
+    voters: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A thread or a reply. `title` is empty for a Note without a name."""
+    """A thread or a reply. `title` is empty for a Note without a name.
+
+    A Note with a name, `in_reply_to` and no content is a vote in a poll (`is_vote`).
+    """
 
     id: str
     type: str
@@ -54,10 +76,20 @@ class Post:
     url: str | None
     published: datetime | None
     addressed: tuple[str, ...]
+    updated: datetime | None = None
+    parts: Parts = NO_PARTS
+    poll: Poll | None = None
+    context: str | None = None
+    replies: str | None = None
 
     @property
     def is_public(self) -> bool:
         return PUBLIC in self.addressed
+
+    @property
+    def is_vote(self) -> bool:
+        is_bare = not self.html and not self.source and self.poll is None
+        return self.type == "Note" and is_bare and bool(self.title) and self.in_reply_to is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +105,46 @@ class Create:
     actor: str
     object: Post | str
     addressed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`object` is what it is now: a post, an actor, or only its id."""
+
+    id: str
+    actor: str
+    object: Post | ActorDocument | str
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Like, Dislike or EmojiReact; a Like with an emoji as its content is an 'emoji' too."""
+
+    id: str
+    actor: str
+    object: str
+    kind: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class PollVote:
+    """PieFed's own vote in a poll; others send a Create of a Note with only a name."""
+
+    id: str
+    actor: str
+    object: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An account says that it is another one from now on (FEP-7628)."""
+
+    id: str
+    actor: str
+    object: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +178,33 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
+    """`object` is the activity or only its id, of which the kind is not known then."""
+
     id: str
     actor: str
-    object: Follow | str
+    object: Follow | Reaction | Delete | Announce | str
 
 
 @dataclass(frozen=True, slots=True)
 class Announce:
+    """`object` is a whole activity (FEP-1b12), a post, an id, or PieFed's list of reactions."""
+
     id: str
     actor: str
-    object: Create | Delete | Post | str
+    object: Create | Update | Delete | Reaction | Undo | Post | tuple[Reaction | Undo, ...] | str
 
 
-Activity: TypeAlias = Create | Delete | Follow | Accept | Reject | Undo | Announce
+Activity: TypeAlias = (
+    Create
+    | Update
+    | Delete
+    | Reaction
+    | PollVote
+    | Move
+    | Follow
+    | Accept
+    | Reject
+    | Undo
+    | Announce
+)
 Document: TypeAlias = Activity | ActorDocument | Post | Tombstone

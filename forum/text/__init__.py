@@ -8,7 +8,7 @@ from forum.text.characters import clean_characters, language_tag, one_line
 from forum.text.clean import clean_remote, plain_text
 from forum.text.compose import compose, compose_text
 from forum.text.renderer import ChildRenderer
-from forum.text.types import NOTE_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Draft, Rendered
+from forum.text.types import NOTE_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Draft, PollDraft, Rendered
 
 __all__ = [
     "NOTE_LIMIT",
@@ -16,6 +16,7 @@ __all__ = [
     "TITLE_LIMIT",
     "ChildRenderer",
     "Draft",
+    "PollDraft",
     "Rendered",
     "clean_characters",
     "clean_remote",

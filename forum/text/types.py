@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from storage.parts import NO_PARTS, Parts
 
 TITLE_LIMIT = 200
 TEXT_LIMIT = 10_000
@@ -18,8 +21,23 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
+class PollDraft:
+    """The question's answers. `votes` and `voters` are what a server elsewhere has counted."""
+
+    options: tuple[str, ...]
+    is_many: bool = False
+    ends_at: datetime | None = None
+    closed_at: datetime | None = None
+    votes: tuple[int, ...] = ()
+    voters: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """A thread or a reply before it is stored. `html` is safe; a reply has no title."""
+    """A thread or a reply before it is stored. `html` is safe; a reply has no title.
+
+    `type` is the ActivityPub type that it federates as; one with a `poll` is a Question.
+    """
 
     title: str
     source: str
@@ -27,3 +45,6 @@ class Draft:
     content_note: str = ""
     sensitive: bool = False
     language: str = ""
+    type: str = "Note"
+    parts: Parts = NO_PARTS
+    poll: PollDraft | None = None
