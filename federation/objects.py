@@ -17,7 +17,7 @@ PAGE = 50
 
 
 async def show_post(ask: Ask) -> Shown:
-    """A post written here; a Tombstone (410) where everybody could have seen what was erased."""
+    """A post written here; a Tombstone (410) for those who could read what was erased."""
     post = await threads.read_post(ask.conn, ask.viewer, ask.number())
     if post is None:
         return await _show_tombstone(ask)
@@ -70,10 +70,11 @@ async def show_activity(ask: Ask) -> Shown:
 
 
 async def _show_tombstone(ask: Ask) -> Shown:
-    uri = await collections.find_erased(ask.conn, ask.viewer, ask.number())
-    if uri is None:
+    erased = await collections.find_erased(ask.conn, ask.viewer, ask.number())
+    if erased is None:
         raise NotFound
-    return Shown(to_bytes(posts.tombstone(uri)), True, status=410)
+    tombstone = posts.tombstone(erased.uri, erased.type)
+    return Shown(to_bytes(tombstone), erased.is_public, status=410)
 
 
 async def _written(ask: Ask, post: Post) -> posts.Written:

@@ -12,21 +12,32 @@ from datetime import datetime
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
 
+# These hold no word of the post: they are kept, sent and served after it is gone. Whatever else is
+# linked to a post is emptied with it.
+TAKES_BACK = "('Delete', 'Announce Delete', 'Undo Announce')"
+
+# These tell others of a post, in full or by its id.
+TELLS = "('Create', 'Announce', 'Announce Create')"
+
+# Who votes for what and likes what is between two servers: nobody reads it here, and once it has
+# arrived it is forgotten.
+PERSONAL = """('Vote', 'Like', 'Dislike', 'EmojiReact', 'Undo Like', 'Undo Dislike',
+  'Undo EmojiReact')"""
+
 INSERT = """
 insert into activities (id, uri, actor_id, type, post_id, body)
-values ($1, $2, $3, $4, $5, $6)
+select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[])
 """
 
-READ = """
+READ = f"""
 select a.id, a.type, p.audience = 'public' as is_public, a.body
 from activities a
 join posts p on p.id = a.post_id
-where a.id = $1 and octet_length(a.body) > 0
+where a.id = $1 and octet_length(a.body) > 0 and a.type not in {PERSONAL}
   and (exists (select 1 from visible_posts($2::bigint, $3::text) v where v.id = a.post_id)
     or (a.type in ('Delete', 'Announce Delete')
-      and p.state = 'erased' and p.audience = 'public' and p.is_local
-      and ($3::text is null or travels_to(p.community_id, $3::text))
-      and not exists (select 1 from instances i where i.host = $3::text and i.policy = 'refused')))
+      and p.state = 'erased' and p.is_local
+      and reads_community(p.community_id, $2::bigint, $3::text)))
 """
 
 READ_UNFILTERED = """
@@ -43,11 +54,11 @@ order by a.id
 limit 1
 """
 
-WAS_SENT = "select exists (select 1 from activities where post_id = $1)"
+WAS_SENT = f"select exists (select 1 from activities where post_id = $1 and type in {TELLS})"
 
-DROP_BODIES = """
+DROP_BODIES = f"""
 update activities set body = ''
-where post_id = $1 and type in ('Create', 'Announce', 'Announce Create') and octet_length(body) > 0
+where post_id = $1 and type not in {TAKES_BACK} and octet_length(body) > 0
 """
 
 LIST_OUTBOX = """
@@ -95,22 +106,27 @@ class OutboxItem:
 
 
 async def insert(conn: Connection, activity: Activity) -> None:
+    await insert_all(conn, [activity])
+
+
+async def insert_all(conn: Connection, activities: list[Activity]) -> None:
+    """Keep many in one round trip."""
     await conn.execute(
         INSERT,
-        activity.id,
-        activity.uri,
-        activity.actor_id,
-        activity.type,
-        activity.post_id,
-        activity.body,
+        [activity.id for activity in activities],
+        [activity.uri for activity in activities],
+        [activity.actor_id for activity in activities],
+        [activity.type for activity in activities],
+        [activity.post_id for activity in activities],
+        [activity.body for activity in activities],
     )
 
 
 async def read_activity(conn: Connection, viewer: Viewer, activity_id: int) -> ActivityRow | None:
     """The activity, if the viewer may see the post that it tells of.
 
-    Activities without a post (a Follow, its answer) are nobody's to read. The Delete of a post
-    that was public stays readable after the erasure: it holds nothing but the post's URI.
+    Activities without a post (a Follow, its answer) and votes and likes are nobody's to read. The
+    Delete of a post stays readable for those who could read the post: it holds nothing but its URI.
     """
     return await fetch_one(conn, ActivityRow, READ, activity_id, viewer.actor_id, viewer.host)
 
@@ -136,11 +152,11 @@ async def drop_bodies_of_post(conn: Connection, post_id: int) -> None:
     await conn.execute(DROP_BODIES, post_id)
 
 
-DROP_OLD = """
+DROP_OLD = f"""
 delete from activities
 where id in (
   select a.id from activities a
-  where a.post_id is null and a.created_at < $1
+  where (a.post_id is null or a.type in {PERSONAL}) and a.created_at < $1
     and not exists (select 1 from deliveries d where d.activity_id = a.id)
   order by a.created_at
   limit $2)
@@ -148,7 +164,7 @@ where id in (
 
 
 async def drop_old(conn: Connection, before: datetime, limit: int) -> int:
-    """Forget who joined and left, said before then, once it has arrived; how many rows went."""
+    """Forget who joined, left, voted or liked before then, once it has arrived; how many went."""
     result = await conn.execute(DROP_OLD, before, limit)
     return int(result.rpartition(" ")[2])
 

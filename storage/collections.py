@@ -32,11 +32,10 @@ limit $5
 """
 
 FIND_ERASED = """
-select p.uri
+select p.uri, p.type, p.audience = 'public' as is_public
 from posts p
-where p.id = $1 and p.is_local and p.state = 'erased' and p.audience = 'public'
-  and ($2::text is null or travels_to(p.community_id, $2::text))
-  and not exists (select 1 from instances i where i.host = $2::text and i.policy = 'refused')
+where p.id = $3 and p.is_local and p.state = 'erased'
+  and reads_community(p.community_id, $1::bigint, $2::text)
 """
 
 LIST_MODERATORS = """
@@ -59,6 +58,13 @@ class Conversation:
     thread_id: int
     community_id: int
     community_uri: str
+    is_public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    uri: str
+    type: str
     is_public: bool
 
 
@@ -95,10 +101,9 @@ async def list_replies(
     )
 
 
-async def find_erased(conn: Connection, viewer: Viewer, post_id: int) -> str | None:
-    """The URI of a post of this server that its author erased and that everybody could see."""
-    uri: str | None = await conn.fetchval(FIND_ERASED, post_id, viewer.host)
-    return uri
+async def find_erased(conn: Connection, viewer: Viewer, post_id: int) -> Erased | None:
+    """What is left of a post of this server that its author erased, for those who could read it."""
+    return await fetch_one(conn, Erased, FIND_ERASED, viewer.actor_id, viewer.host, post_id)
 
 
 async def list_moderators(conn: Connection, viewer: Viewer, community_id: int) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from storage.activities import TAKES_BACK
 from storage.audience import Recipient
 from storage.db import Connection, fetch_all
 
@@ -22,8 +23,10 @@ with known as (
   order by h.host
   on conflict do nothing)
 insert into deliveries (activity_id, inbox, host, object_key, next_at, created_at)
-select $1, r.inbox, r.host, $2, $5, $5
-from unnest($3::text[], $4::text[]) as r (inbox, host)
+select r.activity_id, r.inbox, r.host, r.object_key, $5, $5
+from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) with ordinality
+  as r (activity_id, object_key, inbox, host, place)
+order by r.place
 on conflict (activity_id, inbox) do nothing
 """
 
@@ -60,9 +63,9 @@ returning host, failures
 # Only the first row about each object for each inbox: the next goes when that one is settled. It
 # is looked for among the oldest that are due, so that a long queue costs no more than a short one.
 # What a host may no longer see is not sent to it, even if it could when the row was queued.
-DUE = """
+DUE = f"""
 select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.body,
-  a.post_id is null or a.type not in ('Create', 'Announce', 'Announce Create')
+  a.post_id is null or a.type in {TAKES_BACK}
   or exists (
     select 1 from visible_posts(null::bigint, d.host) v where v.id = a.post_id) as is_allowed
 from unnest($1::text[]) as h (host)
@@ -118,14 +121,22 @@ from revived r
 where d.host = r.host and d.next_at > $2
 """
 
-CANCEL_POST = """
+CANCEL_POST = f"""
 delete from deliveries d
 using activities a
-where a.id = d.activity_id and a.post_id = $1
-  and a.type in ('Create', 'Announce', 'Announce Create')
+where a.id = d.activity_id and a.post_id = $1 and a.type not in {TAKES_BACK}
 """
 
 CANCEL_HOST = "delete from deliveries where host = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """An activity and who gets it. Rows with one `object_key` reach an inbox in order."""
+
+    activity_id: int
+    object_key: int
+    recipients: list[Recipient]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +194,21 @@ async def queue(
     conn: Connection, activity_id: int, object_key: int, recipients: list[Recipient], now: datetime
 ) -> None:
     """Send an activity to these inboxes. Rows with one `object_key` reach an inbox in order."""
-    if recipients:
-        inboxes = [recipient.inbox for recipient in recipients]
-        hosts = [recipient.host for recipient in recipients]
-        await conn.execute(QUEUE, activity_id, object_key, inboxes, hosts, now)
+    await queue_all(conn, [Sending(activity_id, object_key, recipients)], now)
+
+
+async def queue_all(conn: Connection, sendings: list[Sending], now: datetime) -> None:
+    """Send many activities, in this order, in one round trip."""
+    rows = [(sending, recipient) for sending in sendings for recipient in sending.recipients]
+    if rows:
+        await conn.execute(
+            QUEUE,
+            [sending.activity_id for sending, _ in rows],
+            [sending.object_key for sending, _ in rows],
+            [recipient.inbox for _, recipient in rows],
+            [recipient.host for _, recipient in rows],
+            now,
+        )
 
 
 async def lease_hosts(

@@ -156,14 +156,14 @@ async def retry(conn: Connection, inbox_id: int, reason: str, wait: timedelta) -
 # what had it first.
 READ_BODY = """
 select body from inbox
-where uri = $1 and type in ('Create', 'Delete') and octet_length(body) > 0
+where uri = $1 and type in ('Create', 'Update', 'Delete') and octet_length(body) > 0
 order by id
 limit 1
 """
 
 
 async def read_body_by_uri(conn: Connection, uri: str) -> bytes | None:
-    """A Create or Delete as it was received, to be passed on byte for byte; None once dropped."""
+    """A Create, Update or Delete as it was received, to be passed on byte for byte; None once dropped."""
     body: bytes | None = await conn.fetchval(READ_BODY, uri)
     return body
 

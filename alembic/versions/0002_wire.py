@@ -85,6 +85,12 @@ create table reactions (
 create index reactions_actor on reactions (actor_id);
 create index reactions_uri on reactions (uri) where uri is not null;
 
+-- What is forgotten once it has arrived: who joined, voted and liked, as it was sent.
+drop index activities_joining;
+create index activities_passing on activities (created_at)
+  where post_id is null or type in ('Vote', 'Like', 'Dislike', 'EmojiReact', 'Undo Like',
+    'Undo Dislike', 'Undo EmojiReact');
+
 alter table actors
   add column moved_to bigint references actors,
   add column also_known_as text[] not null default '{}';

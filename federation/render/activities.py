@@ -50,7 +50,7 @@ def delete(
         **addressing(community, is_public=post.audience == "public"),
         "audience": community.uri,
         "published": time_text(now),
-        "object": tombstone(post.uri),
+        "object": tombstone(post.uri, post.type),
     }
     return document | {"summary": reason} if reason else document
 

@@ -62,9 +62,9 @@ def note(site: Site, written: Written, *, named: bool = True) -> Document:
     return document
 
 
-def tombstone(post_uri: str) -> Document:
+def tombstone(post_uri: str, former_type: str) -> Document:
     """What is left of a post: that it was one."""
-    return {"id": post_uri, "type": "Tombstone", "formerType": "Note"}
+    return {"id": post_uri, "type": "Tombstone", "formerType": former_type}
 
 
 def addressing(community: Community, *, is_public: bool) -> Document:
