@@ -26,7 +26,7 @@ import httpcore
 import httpx
 
 from federation.address import Lookup, Target, look_up, parse_url, require_allowed
-from federation.dial import GuardedBackend
+from federation.dial import Dial, GuardedBackend, dial
 from federation.errors import Refused, TooLarge, Unreachable
 from federation.keys import load_own_key
 from federation.signatures import sign_request
@@ -75,13 +75,14 @@ class Client:
         allow_loopback: bool = False,
         ca_bundle: Path | None = None,
         lookup: Lookup = look_up,
+        dial: Dial = dial,
     ) -> None:
         self._clock = clock
         self._own_host = site.host
         self._allow_loopback = allow_loopback
         self._agent = f"Dazzle/0.1 (+{site.origin})"
         context = _tls_context(ca_bundle)
-        backend = GuardedBackend(allow_loopback, lookup)
+        backend = GuardedBackend(allow_loopback, lookup, dial)
         self._clients = [
             httpx.AsyncClient(
                 transport=_Transport(backend, context), trust_env=False, follow_redirects=False

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from federation.address import Lookup, look_up
 from federation.client import Client
+from federation.dial import Dial, dial
 from federation.fetch import Fetcher
 from federation.finding import Finder
 from federation.hosts import Hosts
@@ -46,9 +47,17 @@ def open_federation(
     allow_loopback: bool = False,
     ca_bundle: Path | None = None,
     lookup: Lookup = look_up,
+    dial: Dial = dial,
 ) -> Federation:
-    """Connects nothing yet. `lookup` resolves names; tests pass their own."""
-    client = Client(site, clock, allow_loopback=allow_loopback, ca_bundle=ca_bundle, lookup=lookup)
+    """Connects nothing yet. `lookup` resolves names, `dial` connects; tests pass their own."""
+    client = Client(
+        site,
+        clock,
+        allow_loopback=allow_loopback,
+        ca_bundle=ca_bundle,
+        lookup=lookup,
+        dial=dial,
+    )
     hosts = Hosts(database, clock)
     fetcher = Fetcher(database, site, clock, client, hosts)
     return Federation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import httpcore
@@ -20,13 +20,30 @@ CONNECT_SECONDS = 5.0
 MAX_ADDRESSES = 4
 PAUSE_READING_AT = 256 * 1024
 
+Dial = Callable[[str, int], Awaitable[socket.socket]]
+
+
+async def dial(address: str, port: int) -> socket.socket:
+    """A socket connected to an address, which somebody has checked. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(connection, (address, port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Resolves, checks every address, and connects to one that was checked."""
 
-    def __init__(self, allow_loopback: bool, lookup: Lookup) -> None:
+    def __init__(self, allow_loopback: bool, lookup: Lookup, dial: Dial = dial) -> None:
         self._allow_loopback = allow_loopback
         self._lookup = lookup
+        self._dial = dial
 
     async def connect_tcp(
         self,
@@ -40,33 +57,22 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             addresses = await resolve(
                 host, port, allow_loopback=self._allow_loopback, lookup=self._lookup
             )
-            return _Stream(await _connect_first(addresses[:MAX_ADDRESSES], port))
+            return _Stream(await self._connect_first(addresses[:MAX_ADDRESSES], port))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-
-async def _connect_first(addresses: list[str], port: int) -> socket.socket:
-    """A socket connected to the first address that answers. Raises OSError."""
-    trouble: OSError | None = None
-    patience = CONNECT_SECONDS / max(2, len(addresses))  # IPv6 often leads nowhere, silently
-    for address in addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        connection.setblocking(False)
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(patience if len(addresses) > 1 else None):
-                await asyncio.get_running_loop().sock_connect(connection, (address, port))
-        except OSError as error:  # TimeoutError is one
-            connection.close()
-            trouble = error
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise trouble or OSError("no address")
+    async def _connect_first(self, addresses: list[str], port: int) -> socket.socket:
+        """A socket connected to the first address that answers. Raises OSError."""
+        trouble: OSError | None = None
+        patience = CONNECT_SECONDS / max(2, len(addresses))  # IPv6 often leads nowhere, silently
+        for address in addresses:
+            try:
+                async with asyncio.timeout(patience if len(addresses) > 1 else None):
+                    return await self._dial(address, port)
+            except OSError as error:  # TimeoutError is one
+                trouble = error
+        raise trouble or OSError("no address")
 
 
 class _Wire(asyncio.Protocol):
