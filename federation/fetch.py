@@ -244,5 +244,5 @@ async def _store_keys(conn: Connection, actor: Actor, document: ActorDocument) -
         if key.owner == document.id and is_same_origin(key.id, document.id)
     ]
     for key in owned:
-        await keys.save_key(conn, key.id, actor.id, key.pem)
+        await keys.save_key(conn, key.id, actor.id, key.pem, kind=key.kind)
     await keys.keep_only(conn, actor.id, [key.id for key in owned])

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from forum import access
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
-from forum.keypairs import Keypair
+from forum.keypairs import Keypair, store_keypair
 from forum.passwords import NOBODYS, verify_password
 from forum.site import Site
-from storage import accounts, actors, keys, modlog, sessions
+from storage import accounts, actors, modlog, sessions
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
@@ -48,9 +48,7 @@ async def create_account(
     actor = _person(site, check_name(name), now)
     if not await actors.insert(conn, actor):
         raise Conflict("name_taken")
-    await keys.save_key(
-        conn, site.key_uri(actor.id), actor.id, keypair.public_pem, keypair.private_pem
-    )
+    await store_keypair(conn, site, actor.id, keypair)
     await accounts.insert(conn, actor.id, password_hash, role=role, state=state, now=now)
     return actor
 

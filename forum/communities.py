@@ -9,11 +9,11 @@ from datetime import datetime
 from forum import access
 from forum.accounts import check_name
 from forum.errors import Conflict, Invalid
-from forum.keypairs import Keypair
+from forum.keypairs import Keypair, store_keypair
 from forum.policy import check_host
 from forum.site import Site
 from forum.text import Rendered
-from storage import accounts, actors, communities, keys, memberships, posts
+from storage import accounts, actors, communities, memberships, posts
 from storage.actors import Actor
 from storage.communities import Community, RemoteCommunity
 from storage.db import Connection
@@ -65,9 +65,7 @@ async def create_community(
     actor = _group(site, check_name(name), title.strip(), description, now)
     if not await actors.insert(conn, actor):
         raise Conflict("name_taken")
-    await keys.save_key(
-        conn, site.key_uri(actor.id), actor.id, keypair.public_pem, keypair.private_pem
-    )
+    await store_keypair(conn, site, actor.id, keypair)
     community = _community(actor, answers, description, question.strip(), condition)
     await communities.insert(conn, community, now)
     if answers.travels == "named":

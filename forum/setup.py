@@ -10,7 +10,7 @@ from datetime import datetime
 
 from forum import access, accounts
 from forum.errors import Conflict, Invalid, NotAllowed
-from forum.keypairs import Keypair, new_keypair
+from forum.keypairs import Keypair, add_proof_keys, new_keypair
 from forum.policy import MODES
 from forum.site import Site
 from forum.text import Rendered
@@ -19,6 +19,7 @@ from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
 from storage.ids import new_id
+from storage.keys import NewKey
 from storage.sessions import Member
 
 SIGNUPS = ("open", "approval", "closed")
@@ -46,7 +47,8 @@ DISEASE_LABELS = frozenset({"aids", "als", "copd", "hiv", "ibd", "mcas", "mecfs"
 async def ensure_site(
     conn: Connection, site: Site, now: datetime, *, keypair: Keypair | None = None
 ) -> None:
-    """Store the origin and make this server's own actor. Every start may call it.
+    """Store the origin, make this server's own actor, and keys that somebody lacks. Every start
+    may call it.
 
     Raises Conflict when people already have addresses under another origin: other servers know
     them by those, and nothing can tell the world that they moved.
@@ -54,6 +56,7 @@ async def ensure_site(
     row = await sites.lock_site(conn)
     own = await actors.read_by_uri_unfiltered(conn, site.instance_uri)
     if row.origin == site.origin and own is not None:
+        await add_proof_keys(conn, site)
         return
     if row.origin is not None and row.origin != site.origin:
         if await actors.has_local(conn):
@@ -179,9 +182,9 @@ async def _make_instance_actor(
     )
     if not await actors.insert(conn, actor):
         raise Conflict("name_taken")
-    await keys.save_key(
-        conn, f"{site.instance_uri}#main-key", actor.id, keypair.public_pem, keypair.private_pem
-    )
+    uri = f"{site.instance_uri}#main-key"
+    own = NewKey(uri, actor.id, keypair.public_pem, keypair.private_pem, "rsa")
+    await keys.add_own(conn, [own])
 
 
 def _hash(token: str) -> bytes:

@@ -36,6 +36,9 @@ class Site:
     def key_uri(self, actor_id: int) -> str:
         return f"{self.actor_uri(actor_id)}#main-key"
 
+    def proof_key_uri(self, actor_id: int) -> str:
+        return f"{self.actor_uri(actor_id)}#ed25519-key"
+
     @property
     def instance_uri(self) -> str:
         return f"{self.origin}/ap/instance"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from forum import setup
+from forum import keypairs, setup
 from forum.errors import Conflict, Invalid, NotAllowed
 from forum.site import Site
 from storage import accounts, actors, keys
@@ -48,6 +48,30 @@ async def test_the_origin_may_change_until_somebody_has_an_address(conn: Connect
     await factories.make_person(conn)
     with pytest.raises(Conflict, match="origin_changed"):
         await setup.ensure_site(conn, Site("https://other.test"), tick(), keypair=KEYPAIR)
+
+
+async def test_a_start_gives_proof_keys_to_those_made_before_there_were_any(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keypairs, "BATCH", 2)
+    await setup.ensure_site(conn, SITE, tick(), keypair=KEYPAIR)
+    people = [await factories.make_person(conn) for _ in range(3)]
+    community = await factories.make_community(conn)
+    stranger = await factories.make_remote_person(conn)
+    await conn.execute(
+        "delete from actor_keys where kind = 'ed25519' and actor_id <> $1", people[0].id
+    )
+    kept = await keys.read_proof_key(conn, people[0].id)
+    await setup.ensure_site(conn, SITE, tick())
+    made = [await keys.read_proof_key(conn, one.id) for one in (*people, community)]
+    assert made[0] == kept
+    assert [key.uri for key in made if key] == [
+        SITE.proof_key_uri(one.id) for one in (*people, community)
+    ]
+    assert len({key.private_pem for key in made if key}) == 4
+    assert await keys.read_proof_key(conn, stranger.id) is None
+    await setup.ensure_site(conn, SITE, tick())
+    assert [await keys.read_proof_key(conn, one.id) for one in (*people, community)] == made
 
 
 async def test_the_first_visit_makes_the_administrator_once(conn: Connection) -> None:

@@ -42,3 +42,35 @@ async def test_a_private_key_is_not_printed(conn: Connection) -> None:
     person = await make_person(conn)
     assert "PRIVATE" not in repr(await keys.read_signing_key(conn, person.id))
     assert "PRIVATE" not in repr(KEYPAIR)
+
+
+async def test_requests_and_documents_are_signed_with_keys_of_their_own(conn: Connection) -> None:
+    person = await make_person(conn)
+    signing = await keys.read_signing_key(conn, person.id)
+    proving = await keys.read_proof_key(conn, person.id)
+    assert signing
+    assert proving
+    assert (signing.uri, signing.private_pem) == (f"{person.uri}#main-key", KEYPAIR.private_pem)
+    assert proving.uri == f"{person.uri}#ed25519-key"
+    assert proving.private_pem == KEYPAIR.private_ed25519_pem
+    assert "PRIVATE" not in repr(proving)
+    public = await keys.read_key(conn, proving.uri)
+    assert public
+    assert public.public_pem == KEYPAIR.public_ed25519_pem
+
+
+async def test_a_key_may_become_one_of_another_kind(conn: Connection) -> None:
+    person = await make_remote_person(conn)
+    uri = f"{person.uri}#main-key"
+    await keys.save_key(conn, uri, person.id, KEYPAIR.public_ed25519_pem, kind="ed25519")
+    assert await conn.fetchval("select kind from actor_keys where uri = $1", uri) == "ed25519"
+
+
+async def test_a_key_of_ours_that_is_there_stays(conn: Connection) -> None:
+    person = await make_person(conn)
+    known = await keys.read_proof_key(conn, person.id)
+    assert known
+    again = keys.NewKey(known.uri, person.id, "public", "private", "ed25519")
+    await keys.add_own(conn, [again])
+    assert await keys.read_proof_key(conn, person.id) == known
+    assert "private" not in repr(again)
