@@ -78,15 +78,46 @@ async def keep(conn: Connection, received: Sequence[Received]) -> None:
 # Create and Delete are taken in the order in which they came.
 LOCK_CLAIMING = "select pg_advisory_xact_lock(hashtext('inbox'))"
 
+# Servers take turns: from the one after `$3` on, as they stand in the index, one probe for each,
+# until it comes round or there are enough. Each has the same share of what is claimed, so that a
+# flood from one of them is its own delay only.
 CLAIM = """
-with busy as (
-  select distinct host from inbox where claimed_until > now()
+with recursive turns (host, start, number) as (
+  select w.host, w.host, 1
+  from (
+    (select i.host, 1 as part from inbox i
+      where i.state = 'waiting' and i.host > $3 order by i.host limit 1)
+    union all
+    (select i.host, 2 from inbox i where i.state = 'waiting' order by i.host limit 1)
+    order by part
+    limit 1) w
+  union all
+  select n.host, t.start, t.number + 1
+  from turns t
+  cross join lateral (
+    (select i.host, 1 as part from inbox i
+      where i.state = 'waiting' and i.host > t.host order by i.host limit 1)
+    union all
+    (select i.host, 2 from inbox i where i.state = 'waiting' order by i.host limit 1)
+    order by part
+    limit 1) n
+  where n.host <> t.start and t.number < $4
+), busy as (
+  select distinct i.host from inbox i where i.claimed_until > now()
+), free as (
+  select t.host, t.number, count(*) over () as hosts
+  from turns t
+  where t.host not in (select b.host from busy b)
 ), due as (
-  select id from inbox
-  where state = 'waiting' and due_at <= now()
-    and (claimed_until is null or claimed_until <= now())
-    and host not in (select host from busy)
-  order by due_at, id
+  select d.id
+  from free f
+  cross join lateral (
+    select i.id, i.due_at, row_number() over (order by i.due_at, i.id) as place
+    from inbox i
+    where i.state = 'waiting' and i.host = f.host and i.due_at <= now()
+    order by i.due_at, i.id
+    limit greatest(4, $1::bigint / f.hosts)) d
+  order by d.place, f.number
   limit $1
 )
 update inbox i
@@ -97,11 +128,52 @@ returning i.id, i.uri, i.type, i.actor_uri, i.host, i.body, i.tries
 """
 
 
-async def claim(conn: Connection, limit: int, lease: timedelta) -> list[InboxRow]:
-    """Take the oldest due activities, in a transaction; unsettled ones come back after `lease`."""
+async def claim(
+    conn: Connection, limit: int, lease: timedelta, *, after: str = "", hosts: int = 200
+) -> list[InboxRow]:
+    """Take due activities, in a transaction; unsettled ones come back after `lease`.
+
+    Servers take turns, beginning with the first one after `after` in the order of their names; at
+    most so many `hosts` are looked at. What one server sent comes in its order.
+    """
     await conn.execute(LOCK_CLAIMING)
-    rows = await fetch_all(conn, InboxRow, CLAIM, limit, lease)
+    rows = await fetch_all(conn, InboxRow, CLAIM, limit, lease, after, hosts)
     return sorted(rows, key=lambda row: row.id)
+
+
+HOLD = """
+select id from inbox
+where id = any($1::bigint[]) and state = 'waiting'
+order by id
+for update
+"""
+
+
+async def hold(conn: Connection, inbox_ids: list[int]) -> set[int]:
+    """Those that nobody has finished yet, and nobody else finishes before this transaction ends."""
+    return {row["id"] for row in await conn.fetch(HOLD, inbox_ids)}
+
+
+# Steps from server to server through the index, as in CLAIM.
+LIST_BEHIND = """
+with recursive waiting (host, due_at) as (
+  (select i.host, i.due_at from inbox i
+    where i.state = 'waiting' order by i.host, i.due_at limit 1)
+  union all
+  select n.host, n.due_at
+  from waiting w
+  cross join lateral (
+    select i.host, i.due_at from inbox i
+    where i.state = 'waiting' and i.host > w.host
+    order by i.host, i.due_at
+    limit 1) n)
+select w.host from waiting w where w.due_at < now() - $1::interval
+"""
+
+
+async def list_behind(conn: Connection, backlog: timedelta) -> list[str]:
+    """Servers of which something has been due for so long."""
+    return [row["host"] for row in await conn.fetch(LIST_BEHIND, backlog)]
 
 
 RELEASE = "update inbox set claimed_until = null, tries = tries - 1 where id = any($1::bigint[])"
@@ -154,18 +226,16 @@ async def retry(conn: Connection, inbox_id: int, reason: str, wait: timedelta) -
 
 # Only of types whose ids are taken once: any other could borrow the id, and be told in place of
 # what had it first.
-READ_BODY = """
-select body from inbox
-where uri = $1 and type in ('Create', 'Update', 'Delete') and octet_length(body) > 0
-order by id
-limit 1
+READ_BODIES = """
+select distinct on (uri) uri, body from inbox
+where uri = any($1::text[]) and type in ('Create', 'Update', 'Delete') and octet_length(body) > 0
+order by uri, id
 """
 
 
-async def read_body_by_uri(conn: Connection, uri: str) -> bytes | None:
-    """A Create, Update or Delete as it was received, to be passed on byte for byte; None once dropped."""
-    body: bytes | None = await conn.fetchval(READ_BODY, uri)
-    return body
+async def read_bodies_by_uri(conn: Connection, uris: list[str]) -> dict[str, bytes]:
+    """Activities as they were received, to be passed on byte for byte, as far as they are kept."""
+    return {row["uri"]: row["body"] for row in await conn.fetch(READ_BODIES, uris)}
 
 
 DROP_BODY_OF_POST = "update inbox set body = '' where post_id = $1 and octet_length(body) > 0"
