@@ -95,6 +95,13 @@ async def list_by_uris_unfiltered(conn: Connection, uris: list[str]) -> list[Act
     return await fetch_all(conn, Actor, LIST_BY_URIS, uris)
 
 
+LIST_BY_IDS = f"select {COLUMNS} from actors a where a.id = any($1::bigint[])"
+
+
+async def list_by_ids_unfiltered(conn: Connection, actor_ids: list[int]) -> list[Actor]:
+    return await fetch_all(conn, Actor, LIST_BY_IDS, actor_ids)
+
+
 READ_OWN = f"select {COLUMNS} from actors a where a.id = $1 and a.is_local and a.state = 'live'"
 
 

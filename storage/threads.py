@@ -159,6 +159,14 @@ async def read_unfiltered(conn: Connection, post_id: int) -> Post | None:
     return await fetch_one(conn, Post, READ_UNFILTERED, post_id)
 
 
+LIST_UNFILTERED = f"select {COLUMNS} from posts p where p.id = any($1::bigint[])"
+
+
+async def list_unfiltered(conn: Connection, post_ids: list[int]) -> list[Post]:
+    """These posts, in any state and in no order."""
+    return await fetch_all(conn, Post, LIST_UNFILTERED, post_ids)
+
+
 READ_BY_URI_UNFILTERED = f"select {COLUMNS} from posts p where p.uri = $1"
 
 
