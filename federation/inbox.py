@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from federation.address import canonical_host
+from federation.admission import Full, Visit
 from federation.authenticate import authenticate
 from federation.context import Federation
 from federation.errors import BadSignature, Gone, Malformed, Unreachable
@@ -26,58 +28,96 @@ from forum.errors import ForumError, NotAllowed
 from storage.inbox import Received
 from storage.keys import Key
 
-log = logging.getLogger("dazzle.inbox")
+refusals = logging.getLogger("dazzle.refused")
 
 MAX_BODY = 1024 * 1024
 AUTHENTICATE_SECONDS = 20.0
 COMMIT_SECONDS = 5.0
-RETRY_AFTER = "60"
+RETRY_AFTER = 60
 
 # Idempotent changes of state, whose ids some servers use again (Misskey).
 REPEATABLE = frozenset({"Follow", "Undo", "Accept", "Reject"})
+
+# Of a request that is refused only the host of its key is told, and no address of numbers.
+MAX_LOOK = 16_384
+KEY_HOST = re.compile(rb'keyid="https?://((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+)[:/?#"]', re.IGNORECASE)
+
+
+NO_BODY: list[tuple[bytes, bytes]] = [(b"content-length", b"0")]
 
 
 class _TooLarge(Exception):
     pass
 
 
+class _Gone(Exception):
+    """The sender hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The codes matter: peers try again after 401, 429 and 503, and drop on any other."""
+
+    status: int
+    code: str = ""
+    retry_after: int | None = None
+
+
+ACCEPTED = Answer(202)
+
+
+class Inbox:
+    """The door itself, as an ASGI application: it is the one that is asked most."""
+
+    def __init__(self, fed: Federation) -> None:
+        self.fed = fed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._receive(scope, receive)
+        except _Gone:
+            return
+        if answer is ACCEPTED:
+            headers, body = NO_BODY, b""
+        else:
+            headers, body = _headers_of(answer), answer.code.encode()
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _receive(self, scope: Scope, receive: Receive) -> Answer:
+        try:
+            with self.fed.admission.visit(scope["headers"]) as visit:
+                body = await _read_body(scope, receive, visit)
+                visit.come_in()
+                await _take(self.fed, scope, body)
+        except Full as full:
+            await _drain(receive)
+            return _refuse(scope, 503, "full", retry_after=full.retry_after)
+        except _TooLarge:
+            return _refuse(scope, 413, "too_large")
+        except (BadSignature, Gone) as error:
+            return _refuse(scope, 401, error.code)
+        except Malformed as error:
+            return _refuse(scope, 400, error.code)
+        except ForumError as error:
+            return _refuse(scope, 403, error.code)
+        except Unreachable as error:
+            return _refuse(scope, 503, error.code, retry_after=RETRY_AFTER)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return _refuse(scope, 503, "trouble_here", logging.WARNING, retry_after=RETRY_AFTER)
+        return ACCEPTED
+
+
 def routes(fed: Federation) -> list[Route]:
     """The shared inbox and everybody's own, which are the same."""
-
-    async def receive(request: Request) -> Response:
-        return await _answer(fed, request)
-
-    return [
-        Route("/inbox", receive, methods=["POST"]),
-        Route("/ap/actors/{actor_id}/inbox", receive, methods=["POST"]),
-    ]
+    paths = ("/inbox", "/ap/actors/{actor_id}/inbox")
+    return [Route(path, Inbox(fed), methods=["POST"]) for path in paths]
 
 
-async def _answer(fed: Federation, request: Request) -> Response:
-    """The answer codes matter: peers try again after 401, 429 and 503, and drop on any other."""
-    try:
-        await _receive(fed, request)
-    except _TooLarge:
-        return _problem(413, "too large")
-    except ClientDisconnect:
-        return _problem(400, "cut_short")
-    except (BadSignature, Gone) as error:
-        return _problem(401, error.code)
-    except Malformed as error:
-        return _problem(400, error.code)
-    except ForumError as error:
-        return _problem(403, error.code)
-    except (Unreachable, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        log.warning("an activity could not be taken now", exc_info=True)
-        return PlainTextResponse("try again later", 503, {"retry-after": RETRY_AFTER})
-    return Response(status_code=202)
-
-
-async def _receive(fed: Federation, request: Request) -> None:
-    body = await _read_body(request)
+async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
     try:
         async with asyncio.timeout(AUTHENTICATE_SECONDS):
-            key = await authenticate(fed, request.scope, body)
+            key = await authenticate(fed, scope, body)
     except Gone as error:
         if error.is_final and _is_departure(body):
             return  # an account that we never knew is deleted: there is nothing to forget
@@ -90,19 +130,35 @@ async def _receive(fed: Federation, request: Request) -> None:
     await fed.hosts.require(key.actor_host)
     async with asyncio.timeout(COMMIT_SECONDS):
         await fed.keeper.keep(received)
-    await fed.hosts.note_alive(key.actor_host)
+    fed.hosts.heard(key.actor_host)
 
 
-async def _read_body(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > MAX_BODY:
+async def _read_body(scope: Scope, receive: Receive, visit: Visit) -> bytes:
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    if declared.isdigit() and int(declared[:20]) > MAX_BODY:
         raise _TooLarge
-    body = bytearray()
-    async for chunk in request.stream():
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        chunk: bytes = message.get("body", b"")
+        visit.hold(len(chunk))
         body += chunk
         if len(body) > MAX_BODY:
             raise _TooLarge
-    return bytes(body)
+        if not message.get("more_body", False):
+            return body
+
+
+async def _drain(receive: Receive) -> None:
+    """Read a body that nobody wants, so that the answer is heard and the connection can stay."""
+    left = MAX_BODY
+    while left > 0:
+        message = await receive()
+        if not message.get("more_body", False):
+            return
+        left -= len(message["body"])
 
 
 def _read_activity(fed: Federation, key: Key, body: bytes) -> Received | None:
@@ -148,5 +204,28 @@ def _is_departure(body: bytes) -> bool:
     return activity_type(fields) == "Delete" and target == fields.get("actor")
 
 
-def _problem(status: int, code: str) -> Response:
-    return PlainTextResponse(code, status)
+def _headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(answer.code)),
+    ]
+    if answer.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % answer.retry_after))
+    return headers
+
+
+def _refuse(
+    scope: Scope,
+    status: int,
+    code: str,
+    level: int = logging.INFO,
+    *,
+    retry_after: int | None = None,
+) -> Answer:
+    """One line for each refusal: why, and which server the request named as its sender's."""
+    signature = b" ".join(value for name, value in scope["headers"] if b"signature" in name)
+    host = KEY_HOST.search(signature[:MAX_LOOK])
+    named = host[1].decode().lower() if host else "nobody"
+    is_our_fault = level > logging.INFO
+    refusals.log(level, "%d %s from %s", status, code, named, exc_info=is_our_fault)
+    return Answer(status, code, retry_after)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import logging
 from enum import Enum
 from typing import Any
 
@@ -17,6 +18,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.security_headers import Headers, headers_for
+
+refusals = logging.getLogger("dazzle.refused")
 
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
@@ -186,6 +189,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.is_refused = True
         if self.transport.is_closing():
             return
+        if self.raw_bytes:  # browsers open connections that they may never use
+            refusals.info("%d at the door", status)
         if self._may_answer():
             self.transport.write(_response(status, self.headers_of_refusals))
         if self.cycle is not None and not self.cycle.response_complete:

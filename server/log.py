@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 PLACES = 4  # innermost frames of our own that an exception names
+REFUSALS = 20  # told in a second, at most: strangers must not fill the disk
 
 
 class OneLine(logging.Formatter):
@@ -30,6 +31,25 @@ class OneLine(logging.Formatter):
         line = self.formatMessage(record)
         error = record.exc_info[1] if record.exc_info else None
         return line if error is None else f"{line} [{describe(error)}]"
+
+
+class Sparing(logging.Filter):
+    """Lets so many records through in a second, and says with the next how many it held back."""
+
+    def __init__(self, most: int = REFUSALS) -> None:
+        super().__init__()
+        self._most = most
+        self._second = 0
+        self._count = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if int(record.created) != self._second:
+            held_back = self._count - self._most
+            self._second, self._count = int(record.created), 0
+            if held_back > 0:
+                record.msg = f"{record.msg} (and {held_back} more before)"
+        self._count += 1
+        return self._count <= self._most
 
 
 def describe(error: BaseException) -> str:
@@ -49,6 +69,7 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for floor in ("dazzle", "server", "web", "federation", "forum", "storage"):
         logging.getLogger(floor).setLevel(level)
+    logging.getLogger("dazzle.refused").addFilter(Sparing())
     # Any scanner of the internet can make uvicorn warn, as often as it likes.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
 

@@ -7,11 +7,14 @@ or forget to look, and a slow sender occupies no handler and no database connect
 from __future__ import annotations
 
 import http
+import logging
 import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forum.site import Site
+
+refusals = logging.getLogger("dazzle.refused")
 
 INBOX_BYTES = 1_048_576
 FORM_BYTES = 409_600  # the longest post, percent-encoded in a script of three bytes a letter
@@ -107,6 +110,7 @@ def _once(message: Message, receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send, status: int, text: str = "") -> None:
+    refusals.info("%d before any route", status)
     body = (text or http.HTTPStatus(status).phrase).encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),

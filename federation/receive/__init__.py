@@ -42,6 +42,7 @@ from storage.actors import Actor
 from storage.inbox import InboxRow
 
 log = logging.getLogger("dazzle.receive")
+refusals = logging.getLogger("dazzle.refused")
 
 Handler = Callable[[Job, Any], Awaitable[Change]]
 
@@ -56,9 +57,9 @@ HANDLERS: dict[type[Activity], Handler] = {
 }
 
 BATCH = 50
-LEASE = timedelta(seconds=90)
-BATCH_SECONDS = 30.0  # nothing more is begun after this, so that the lease holds
-ONE_SECONDS = 50.0
+LEASE = timedelta(seconds=55)  # what a dead worker held is taken up within a minute
+BATCH_SECONDS = 20.0  # nothing more is begun after this, so that the lease holds
+ONE_SECONDS = 30.0
 POLL_SECONDS = 1.0
 WAITS = (2, 15, 120, 900, 3600)
 SOON_SECONDS = 0.5  # a server that takes longer to answer holds up only its own activities
@@ -79,14 +80,22 @@ class Batch:
     coming: set[str]
 
 
+@dataclass(slots=True)
+class Turns:
+    """Which server's turn was the last."""
+
+    last_host: str = ""
+
+
 async def run(fed: Federation, stop: asyncio.Event) -> None:
     """Receive until `stop` is set."""
     bell = fed.database.doorbell.listener()
     late: set[asyncio.Task[None]] = set()
+    turns = Turns()
     try:
         while not stop.is_set():
             try:
-                idle = await step(fed, late) == 0
+                idle = await step(fed, late, turns) == 0
             except Exception:
                 log.exception("receiving failed")
                 idle = True
@@ -100,14 +109,18 @@ async def run(fed: Federation, stop: asyncio.Event) -> None:
         await bell.close()
 
 
-async def step(fed: Federation, late: set[asyncio.Task[None]] | None = None) -> int:
+async def step(
+    fed: Federation, late: set[asyncio.Task[None]] | None = None, turns: Turns | None = None
+) -> int:
     """Work on what is due; the number of activities that were taken up.
 
     Where a server is slow to answer what its activities make us ask, the work goes on in `late`
     and the others do not wait for it; without `late` all is done when this returns.
     """
+    turns = turns or Turns()
     async with fed.database.quiet_write() as conn:
-        rows = await inbox.claim(conn, BATCH, LEASE)
+        claimed = await inbox.claim(conn, BATCH, LEASE, after=turns.last_host)
+        rows, turns.last_host = claimed.rows, claimed.last_host
         if not rows:
             return 0
         senders = await actors.list_by_uris_unfiltered(conn, [row.actor_uri for row in rows])
@@ -197,7 +210,10 @@ async def _apply(fed: Federation, ready: list[Ready]) -> None:
 
 async def _commit(fed: Federation, ready: list[Ready]) -> None:
     async with fed.database.write() as conn:
-        finished = [(one.row.id, await one.change(conn)) for one in ready]
+        unfinished = await inbox.hold(conn, [one.row.id for one in ready])
+        finished = [
+            (one.row.id, await one.change(conn)) for one in ready if one.row.id in unfinished
+        ]
         await inbox.finish(conn, finished)
 
 
@@ -205,6 +221,7 @@ async def _settle_failure(fed: Federation, row: InboxRow, error: Exception) -> N
     """Refused for good, or tried again later."""
     async with fed.database.read() as conn:
         if isinstance(error, ForumError) or _is_final(error):
+            refusals.info("%s from %s", error, row.host)
             await inbox.refuse(conn, row.id, str(error))
             return
         reason = type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -377,3 +378,17 @@ async def test_without_a_database_the_sender_is_asked_to_come_back(here: Here, p
     await here.fetch("alter table elsewhere rename to inbox")
     assert (await post_signed(here.inbox, note(peer, ada, 2))).status_code == 202
     assert len(await here.inbox_states()) == 2
+
+
+async def test_a_refusal_is_one_line_that_names_the_reason_and_the_server(
+    here: Here, peer: Peer, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "dazzle.refused")
+    body = json.dumps(note(peer, peer.actor("ada"))).encode()
+    for key_uri in ("https://There.example/actors/ada#main-key", "https://10.0.0.1/ada#main-key"):
+        headers = signed_headers("post", here.inbox, body, key_uri, names="host date digest")
+        assert await _post(here, body, headers) == 401
+    assert [record.getMessage() for record in caplog.records] == [
+        "401 not_covered from there.example",
+        "401 not_covered from nobody",
+    ]

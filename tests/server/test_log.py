@@ -6,7 +6,7 @@ import sys
 import asyncpg
 import pytest
 
-from server.log import OneLine
+from server.log import OneLine, Sparing
 
 
 def line_of(error: Exception, message: str = "a request failed") -> str:
@@ -44,3 +44,16 @@ def test_a_cause_is_named_too():
     error.__cause__ = KeyError("inner")
     assert "RuntimeError at" in line_of(error)
     assert "after KeyError" in line_of(error)
+
+
+def test_refusals_without_number_make_no_log_without_end():
+    sparing = Sparing(3)
+
+    def told(second: float) -> str | None:
+        record = logging.LogRecord("dazzle.refused", logging.INFO, "", 1, "401 x", (), None)
+        record.created = second
+        return record.getMessage() if sparing.filter(record) else None
+
+    assert [told(7.0 + n / 100) for n in range(10)] == ["401 x"] * 3 + [None] * 7
+    assert told(8.0) == "401 x (and 7 more before)"
+    assert told(8.5) == "401 x"
