@@ -71,7 +71,12 @@ async def _publish(fed: Federation, publish: Callable[[Press, EventRow], Awaitab
     async with fed.database.quiet_write() as conn:
         press = Press.open(conn, fed.site, fed.clock.now())
         events = await _free(conn, await outbox.claim(conn, BATCH))
+        await press.prepare(
+            {post_id for event in events if (post_id := _post_of(event)) is not None},
+            {uri for event in events if (uri := _source_of(event)) is not None},
+        )
         done = [event.id for event in events if await publish(press, event)]
+        await press.flush()
         if done:
             await outbox.finish(conn, done)
     if done:
@@ -93,6 +98,11 @@ def _post_of(event: EventRow) -> int | None:
     return post_id if isinstance(post_id, int) else None
 
 
+def _source_of(event: EventRow) -> str | None:
+    uri = event.payload.get("source_uri") if isinstance(event.payload, dict) else None
+    return uri if isinstance(uri, str) else None
+
+
 async def _publish_one(press: Press, event: EventRow) -> bool:
     publisher = PUBLISHERS[event.kind]
     await publisher(press, decode_event(event.kind, event.payload))
@@ -102,8 +112,11 @@ async def _publish_one(press: Press, event: EventRow) -> bool:
 async def _publish_or_postpone(press: Press, event: EventRow) -> bool:
     try:
         async with press.conn.transaction():
-            return await _publish_one(press, event)
+            done = await _publish_one(press, event)
+            await press.flush()
+            return done
     except Exception as error:
+        press.forget()
         log.exception("event %s (%s) failed", event.id, event.kind)
         wait = FIRST_WAIT * 4**event.tries
         reason = type(error).__name__  # never its words: PostgreSQL quotes rows in them

@@ -28,7 +28,7 @@ async def publish_answer(press: Press, event: FollowAnswered) -> None:
         return
     if not await _may_know(press, target, actor):
         return
-    answer = await press.keep(
+    answer = press.keep(
         target.id,
         "Accept" if event.accepted else "Reject",
         None,
@@ -36,7 +36,7 @@ async def publish_answer(press: Press, event: FollowAnswered) -> None:
             render.answer(uri, target, actor, accepted=event.accepted), event.follow_body.encode()
         ),
     )
-    await press.send(answer, actor.id, [Recipient(actor.inbox, actor.host, None)])
+    press.send(answer, actor.id, [Recipient(actor.inbox, actor.host, None)])
 
 
 async def _send_follow(
@@ -47,13 +47,13 @@ async def _send_follow(
     if actor is None or community is None or community.is_local:
         return
     follow = render.follow(event.follow_uri, actor, community)
-    activity = await press.keep(
+    activity = press.keep(
         actor.id,
         "Undo Follow" if is_undone else "Follow",
         None,
         lambda uri: to_bytes(render.undo(uri, follow) if is_undone else follow),
     )
-    await press.send(activity, actor.id, [Recipient(community.inbox, community.host, None)])
+    press.send(activity, actor.id, [Recipient(community.inbox, community.host, None)])
 
 
 async def _may_know(press: Press, target: Actor, actor: Actor) -> bool:

@@ -1,4 +1,8 @@
-"""What every publisher works with: rows read once per batch, activities kept, deliveries queued."""
+"""What every publisher works with: rows read once per batch, activities and deliveries kept for it.
+
+What one event needs is read for all of them together, and what they make is written together: one
+after the other, most of the time of publishing would go to the way to the database and back.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ from datetime import datetime
 from itertools import count
 
 from forum.site import Site
-from storage import activities, actors, communities, deliveries
+from storage import activities, actors, communities, deliveries, inbox, threads
 from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient, recipients_of_community
 from storage.communities import Community
 from storage.db import Connection
+from storage.deliveries import Sending
 from storage.ids import new_id
+from storage.threads import Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +35,37 @@ class Press:
     site: Site
     now: datetime
     _ids: Iterator[int]
+    _posts: dict[int, Post | None] = field(default_factory=dict)
+    _bodies: dict[str, bytes] = field(default_factory=dict)
     _actors: dict[int, Actor | None] = field(default_factory=dict)
     _communities: dict[int, Community | None] = field(default_factory=dict)
     _recipients: dict[int, list[Recipient]] = field(default_factory=dict)
+    _activities: list[Activity] = field(default_factory=list)
+    _sendings: list[Sending] = field(default_factory=list)
 
     @classmethod
     def open(cls, conn: Connection, site: Site, now: datetime) -> Press:
         """Ids of one batch follow each other: random ones of one millisecond soon meet."""
         return cls(conn, site, now, count(new_id(now)))
+
+    async def prepare(self, post_ids: set[int], source_uris: set[str]) -> None:
+        """Read what the events of a batch are about: posts, what they answer, authors, originals.
+
+        The posts are held by the caller, so they stay what they are until the end.
+        """
+        found = await self._read_posts(post_ids)
+        parents = {p.parent_id for p in found if p.is_local and p.parent_id is not None}
+        found += await self._read_posts(parents - self._posts.keys())
+        if authors := {post.author_id for post in found}:
+            rows = await actors.list_by_ids_unfiltered(self.conn, list(authors))
+            self._actors.update({row.id: row for row in rows})
+        if source_uris:
+            self._bodies.update(await inbox.read_bodies_by_uri(self.conn, list(source_uris)))
+
+    async def post(self, post_id: int) -> Post | None:
+        if post_id not in self._posts:
+            await self._read_posts({post_id})
+        return self._posts.get(post_id)
 
     async def actor(self, actor_id: int) -> Actor | None:
         if actor_id not in self._actors:
@@ -55,15 +84,44 @@ class Press:
             self._recipients[community_id] = await recipients_of_community(self.conn, community_id)
         return self._recipients[community_id]
 
-    async def keep(
+    def original(self, source_uri: str | None) -> bytes | None:
+        """The bytes of another server's activity, while they are kept."""
+        return self._bodies.get(source_uri) if source_uri else None
+
+    def keep(
         self, actor_id: int, kind: str, post_id: int | None, render: Callable[[str], bytes]
     ) -> Activity:
-        """Render an activity under a new id, once, and store its bytes."""
+        """Render an activity under a new id, once, and store its bytes with the next `flush`."""
         activity_id = next(self._ids)
         uri = self.site.activity_uri(activity_id)
         activity = Activity(activity_id, uri, actor_id, kind, post_id, render(uri))
-        await activities.insert(self.conn, activity)
+        self._activities.append(activity)
         return activity
 
-    async def send(self, activity: Activity, object_key: int, recipients: list[Recipient]) -> None:
-        await deliveries.queue(self.conn, activity.id, object_key, recipients, self.now)
+    def send(self, activity: Activity, object_key: int, recipients: list[Recipient]) -> None:
+        if recipients:
+            self._sendings.append(Sending(activity.id, object_key, recipients))
+
+    async def was_sent(self, post_id: int) -> bool:
+        """Whether other servers may have heard of the post at all."""
+        await self.flush()
+        return await activities.was_sent(self.conn, post_id)
+
+    async def flush(self) -> None:
+        """Write what was kept and queued."""
+        if self._activities:
+            await activities.insert_all(self.conn, self._activities)
+        if self._sendings:
+            await deliveries.queue_all(self.conn, self._sendings, self.now)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was kept and not yet written."""
+        self._activities.clear()
+        self._sendings.clear()
+
+    async def _read_posts(self, post_ids: set[int]) -> list[Post]:
+        self._posts.update(dict.fromkeys(post_ids))
+        found = await threads.list_unfiltered(self.conn, list(post_ids)) if post_ids else []
+        self._posts.update({post.id: post for post in found})
+        return found

@@ -8,50 +8,42 @@ that server announces it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from federation import quirks
 from federation.publish.press import Press
+from federation.publish.subject import (
+    Subject,
+    announce,
+    announce_of,
+    keep_own,
+    read_subject,
+    recipients_of,
+    send_home,
+    written,
+)
 from federation.render import activities as render
 from federation.render import posts
-from federation.render.document import Document, to_bytes, to_bytes_around
+from federation.render.document import Document, to_bytes
 from forum.events import PostErased, PostRemoved, ReplyPosted, ThreadStarted
-from storage import activities, threads
+from storage import activities
 from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient, recipients_in_thread, recipients_of_retraction
-from storage.communities import Community
-from storage.inbox import read_body_by_uri
-from storage.threads import Post
 
 TOMBSTONE_FIELDS = frozenset(
     {"@context", "id", "type", "formerType", "deleted", "published", "updated", "atomUri", "url"}
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A post that may be told of."""
-
-    post: Post
-    author: Actor
-    community: Community
-
-    @property
-    def is_public(self) -> bool:
-        return self.post.audience == "public"
-
-
 async def publish_post(press: Press, event: ThreadStarted | ReplyPosted) -> None:
     """A thread was started or answered. Nothing is sent of what is already taken back."""
-    subject = await _subject(press, event.post_id)
+    subject = await read_subject(press, event.post_id)
     if subject is None or subject.post.state != "live":
         return
     if not subject.community.is_local:
         if subject.author.is_local:
-            await _send_to_home(press, subject, await _create(press, subject))
+            send_home(press, subject, await _create(press, subject))
     elif subject.author.is_local:
         await _announce_own(press, subject)
     else:
@@ -60,8 +52,8 @@ async def publish_post(press: Press, event: ThreadStarted | ReplyPosted) -> None
 
 async def publish_erasure(press: Press, event: PostErased) -> None:
     """The author took the post back. A post that was never sent has nothing to take back."""
-    subject = await _subject(press, event.post_id)
-    if subject is None or not await activities.was_sent(press.conn, event.post_id):
+    subject = await read_subject(press, event.post_id)
+    if subject is None or not await press.was_sent(event.post_id):
         return
     if subject.author.is_local:
         delete = await _delete(press, subject, subject.author)
@@ -69,9 +61,9 @@ async def publish_erasure(press: Press, event: PostErased) -> None:
             await _announce_deletion(press, subject, delete.body)
             await _retract_from_microblogs(press, subject, delete)
         else:
-            await _send_to_home(press, subject, delete)
+            send_home(press, subject, delete)
     elif subject.community.is_local:
-        original = await _original(press, event.source_uri)
+        original = press.original(event.source_uri)
         if original is None or not _is_wordless(original):
             original = _foreign_delete(press, subject, event)
         await _announce_deletion(press, subject, original)
@@ -80,18 +72,18 @@ async def publish_erasure(press: Press, event: PostErased) -> None:
 
 async def publish_removal(press: Press, event: PostRemoved) -> None:
     """A moderator took the post down: told to forums as theirs, to microblogs as the author's."""
-    subject = await _subject(press, event.post_id)
+    subject = await read_subject(press, event.post_id)
     moderator = await press.actor(event.moderator_id)
     if subject is None or moderator is None or subject.post.state == "live":
         return
-    if not await activities.was_sent(press.conn, event.post_id):
+    if not await press.was_sent(event.post_id):
         return
     if not subject.community.is_local:
         # What its own server took down needs no word from here.
         if subject.author.is_local and event.source_uri is None:
-            await _send_to_home(press, subject, await _delete(press, subject, subject.author))
+            send_home(press, subject, await _delete(press, subject, subject.author))
         return
-    original = await _original(press, event.source_uri)
+    original = press.original(event.source_uri)
     if original is None:
         actor = moderator if moderator.is_local else await press.actor(subject.community.id)
         removal = await _delete(
@@ -103,75 +95,43 @@ async def publish_removal(press: Press, event: PostRemoved) -> None:
     await _retract_from_microblogs(press, subject, own)
 
 
-async def _subject(press: Press, post_id: int) -> Subject | None:
-    """None for what does not travel: no community, or one whose posts stay here."""
-    post = await threads.read_unfiltered(press.conn, post_id)
-    if post is None or post.community_id is None or post.audience not in {"public", "community"}:
-        return None
-    community = await press.community(post.community_id)
-    author = await press.actor(post.author_id)
-    if community is None or author is None or community.travels == "nowhere":
-        return None
-    return Subject(post, author, community)
-
-
 async def _announce_own(press: Press, subject: Subject) -> None:
     create = await _create(press, subject)
-    recipients = await _recipients(press, subject)
-    await _announce(press, subject, create.body, recipients)
+    recipients = await recipients_of(press, subject)
+    announce(press, subject, "Create", create.body, recipients)
     if subject.post.kind == "thread":
-        await _boost(press, subject, recipients)
+        _boost(press, subject, recipients)
     elif subject.is_public:
         takers = quirks.with_bare(await recipients_in_thread(press.conn, subject.post.thread_id))
-        await press.send(create, subject.post.id, takers)
+        press.send(create, subject.post.id, takers)
 
 
 async def _announce_foreign(press: Press, subject: Subject, source_uri: str | None) -> None:
     """Wrap the author's own bytes; where they are lost, name the activity or the post by its id."""
-    recipients = await _recipients(press, subject)
-    original = await _original(press, source_uri)
-    inner = original or msgspec.json.encode(source_uri or subject.post.uri)
-    await _announce(press, subject, inner, recipients)
+    recipients = await recipients_of(press, subject)
+    inner = press.original(source_uri) or msgspec.json.encode(source_uri or subject.post.uri)
+    announce(press, subject, "Create", inner, recipients)
     if subject.post.kind == "thread":
-        await _boost(press, subject, recipients)
+        _boost(press, subject, recipients)
 
 
-async def _announce(
-    press: Press, subject: Subject, inner: bytes, recipients: list[Recipient]
-) -> None:
-    """Kept even when nobody takes it now: it stands in the community's outbox."""
-    announce = await press.keep(
-        subject.community.id,
-        "Announce Create",
-        subject.post.id,
-        lambda uri: to_bytes_around(_announce_of(press, subject, uri), inner),
-    )
-    await press.send(announce, subject.post.id, quirks.with_wrapped(recipients))
-
-
-async def _boost(press: Press, subject: Subject, recipients: list[Recipient]) -> None:
+def _boost(press: Press, subject: Subject, recipients: list[Recipient]) -> None:
     """The Announce of a bare thread. Replies are never boosted: they would flood home feeds."""
     takers = quirks.with_bare(recipients)
     if not takers or not subject.is_public:
         return
-    boost = await press.keep(
+    boost = press.keep(
         subject.community.id,
         "Announce",
         subject.post.id,
         lambda uri: to_bytes(_boost_of(press, subject, uri)),
     )
-    await press.send(boost, subject.post.id, takers)
+    press.send(boost, subject.post.id, takers)
 
 
 async def _announce_deletion(press: Press, subject: Subject, inner: bytes) -> None:
     recipients = await recipients_of_retraction(press.conn, subject.community.id)
-    announce = await press.keep(
-        subject.community.id,
-        "Announce Delete",
-        subject.post.id,
-        lambda uri: to_bytes_around(_announce_of(press, subject, uri), inner),
-    )
-    await press.send(announce, subject.post.id, quirks.with_wrapped(recipients))
+    announce(press, subject, "Delete", inner, recipients)
 
 
 async def _retract_from_microblogs(
@@ -183,44 +143,39 @@ async def _retract_from_microblogs(
     if not subject.is_public or not takers:
         return
     if own_delete is not None:
-        await press.send(own_delete, subject.post.id, takers)
+        press.send(own_delete, subject.post.id, takers)
         return
     boost = await activities.find_of_post_unfiltered(press.conn, subject.post.id, "Announce")
     if boost is None:
         return
-    undo = await press.keep(
+    undo = press.keep(
         subject.community.id,
         "Undo Announce",
         subject.post.id,
         lambda uri: to_bytes(render.undo(uri, _boost_of(press, subject, boost.uri))),
     )
-    await press.send(undo, subject.post.id, takers)
-
-
-async def _send_to_home(press: Press, subject: Subject, activity: Activity) -> None:
-    """To the inbox of a community of another server, and nowhere else."""
-    community = subject.community
-    home = Recipient(community.inbox, community.host, None)
-    await press.send(activity, subject.post.id, [home])
+    press.send(undo, subject.post.id, takers)
 
 
 async def _create(press: Press, subject: Subject) -> Activity:
-    note = posts.note(press.site, await _written(press, subject))
-    return await press.keep(
-        subject.author.id,
+    post = posts.note(press.site, await written(press, subject))
+    return await keep_own(
+        press,
+        subject,
+        subject.author,
         "Create",
-        subject.post.id,
-        lambda uri: to_bytes(render.create(uri, subject.community, note)),
+        lambda uri: render.create(uri, subject.community, post),
     )
 
 
 async def _delete(press: Press, subject: Subject, actor: Actor, *, reason: str = "") -> Activity:
-    return await press.keep(
-        actor.id,
+    return await keep_own(
+        press,
+        subject,
+        actor,
         "Delete",
-        subject.post.id,
-        lambda uri: to_bytes(
-            render.delete(uri, actor, subject.community, subject.post, press.now, reason=reason)
+        lambda uri: render.delete(
+            uri, actor, subject.community, subject.post, press.now, reason=reason
         ),
     )
 
@@ -239,31 +194,5 @@ def _foreign_delete(press: Press, subject: Subject, event: PostErased) -> bytes:
     return to_bytes(render.delete(uri, subject.author, subject.community, subject.post, press.now))
 
 
-async def _written(press: Press, subject: Subject) -> posts.Written:
-    parent = None
-    if subject.post.parent_id is not None:
-        parent = await threads.read_unfiltered(press.conn, subject.post.parent_id)
-    if parent is None:
-        return posts.Written(subject.post, subject.author, subject.community)
-    parent_author = await press.actor(parent.author_id)
-    return posts.Written(subject.post, subject.author, subject.community, parent.uri, parent_author)
-
-
-async def _recipients(press: Press, subject: Subject) -> list[Recipient]:
-    recipients = await press.recipients(subject.community.id)
-    if subject.is_public:
-        return recipients
-    return [taker for taker in recipients if quirks.keeps_closed(taker.software)]
-
-
-async def _original(press: Press, source_uri: str | None) -> bytes | None:
-    """The bytes of another server's activity, while they are kept."""
-    return await read_body_by_uri(press.conn, source_uri) if source_uri else None
-
-
-def _announce_of(press: Press, subject: Subject, uri: str) -> Document:
-    return render.announce(uri, subject.community, press.now, is_public=subject.is_public)
-
-
 def _boost_of(press: Press, subject: Subject, uri: str) -> Document:
-    return {**_announce_of(press, subject, uri), "object": subject.post.uri}
+    return {**announce_of(press, subject, uri), "object": subject.post.uri}

@@ -77,7 +77,7 @@ async def test_an_incoming_create_enters_each_room_once_and_in_order(
         assert published.once(
             "federation.publish.threads.publish_post",
             "storage.audience.recipients_of_community",
-            "storage.inbox.read_body_by_uri",
+            "storage.inbox.read_bodies_by_uri",
             "storage.outbox.finish",
         )
         assert not published.path(*USE_CASES, "federation.receive", "federation.client")

@@ -1,0 +1,99 @@
+"""A post that may be told of, with everybody who has to do with it, and the ways it travels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from federation import quirks
+from federation.publish.press import Press
+from federation.render import activities as render
+from federation.render.document import Document, to_bytes, to_bytes_around
+from federation.render.posts import Written
+from storage.activities import Activity
+from storage.actors import Actor
+from storage.audience import Recipient
+from storage.communities import Community
+from storage.threads import Post
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A post that may be told of."""
+
+    post: Post
+    author: Actor
+    community: Community
+
+    @property
+    def is_public(self) -> bool:
+        return self.post.audience == "public"
+
+
+async def read_subject(press: Press, post_id: int) -> Subject | None:
+    """None for what does not travel: no community, or one whose posts stay here."""
+    post = await press.post(post_id)
+    if post is None or post.community_id is None or post.audience not in {"public", "community"}:
+        return None
+    community = await press.community(post.community_id)
+    author = await press.actor(post.author_id)
+    if community is None or author is None or community.travels == "nowhere":
+        return None
+    return Subject(post, author, community)
+
+
+async def recipients_of(press: Press, subject: Subject) -> list[Recipient]:
+    """Who gets what is written in a community of this server."""
+    recipients = await press.recipients(subject.community.id)
+    if subject.is_public:
+        return recipients
+    return [taker for taker in recipients if quirks.keeps_closed(taker.software)]
+
+
+def announce(
+    press: Press, subject: Subject, kind: str, inner: bytes, recipients: list[Recipient]
+) -> None:
+    """The community's Announce of an activity, to those who take one (FEP-1b12).
+
+    Kept even when nobody takes it now: it stands in the community's outbox.
+    """
+    kept = press.keep(
+        subject.community.id,
+        f"Announce {kind}",
+        subject.post.id,
+        lambda uri: to_bytes_around(announce_of(press, subject, uri), inner),
+    )
+    press.send(kept, subject.post.id, quirks.with_wrapped(recipients))
+
+
+def announce_of(press: Press, subject: Subject, uri: str) -> Document:
+    return render.announce(uri, subject.community, press.now, is_public=subject.is_public)
+
+
+async def keep_own(
+    press: Press, subject: Subject, actor: Actor, kind: str, make: Callable[[str], Document]
+) -> Activity:
+    """An activity of somebody here about a post."""
+    return press.keep(actor.id, kind, subject.post.id, lambda uri: to_bytes(make(uri)))
+
+
+def send_home(press: Press, subject: Subject, activity: Activity) -> None:
+    """To the inbox of a community of another server, and nowhere else."""
+    community = subject.community
+    press.send(activity, subject.post.id, [Recipient(community.inbox, community.host, None)])
+
+
+async def written(press: Press, subject: Subject) -> Written:
+    """The post of somebody here, with all that its document shows."""
+    post, parent, parent_author = subject.post, None, None
+    if post.parent_id is not None:
+        parent = await press.post(post.parent_id)
+    if parent is not None:
+        parent_author = await press.actor(parent.author_id)
+    return Written(
+        post,
+        subject.author,
+        subject.community,
+        None if parent is None else parent.uri,
+        parent_author,
+    )
