@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from federation.address import Lookup, look_up
+from federation.admission import Admission
 from federation.client import Client
 from federation.dial import Dial, dial
 from federation.fetch import Fetcher
@@ -32,9 +33,12 @@ class Federation:
     fetcher: Fetcher
     resolver: Finder
     keeper: Keeper
+    admission: Admission
 
     async def close(self) -> None:
+        await self.admission.close()
         await self.keeper.close()
+        await self.hosts.close()
         await self.client.close()
 
 
@@ -60,6 +64,7 @@ def open_federation(
     )
     hosts = Hosts(database, clock)
     fetcher = Fetcher(database, site, clock, client, hosts)
+    keys = KeyCache(database, fetcher.key)
     return Federation(
         database=database,
         site=site,
@@ -67,8 +72,9 @@ def open_federation(
         renderer=renderer,
         client=client,
         hosts=hosts,
-        keys=KeyCache(database, fetcher.key),
+        keys=keys,
         fetcher=fetcher,
         resolver=Finder(fetcher, allow_loopback=allow_loopback),
         keeper=Keeper(database, clock),
+        admission=Admission(database, keys.knows),
     )

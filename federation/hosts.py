@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from time import monotonic
+
+import asyncpg
 
 from forum.errors import NotAllowed
 from forum.policy import may_federate
@@ -10,6 +14,8 @@ from forum.ports import Clock
 from storage.db import Database
 from storage.deliveries import revive
 from storage.instances import note_alive, read_standing
+
+log = logging.getLogger("dazzle.hosts")
 
 STANDING_SECONDS = 2.0  # a new block is felt after this; workers look again before they act
 ALIVE_SECONDS = 3600.0
@@ -26,6 +32,8 @@ class Hosts:
         self._standing: dict[str, tuple[float, bool]] = {}
         self._alive: dict[str, float] = {}
         self._revived: dict[str, float] = {}
+        self._heard: set[str] = set()
+        self._noting: asyncio.Task[None] | None = None
 
     async def require(self, host: str) -> None:
         """Raises NotAllowed for a server with which nothing is exchanged."""
@@ -38,6 +46,25 @@ class Hosts:
             self._standing[host] = known
         if not known[1]:
             raise NotAllowed("host_refused")
+
+    def heard(self, host: str) -> None:
+        """It spoke to us. Noted soon: its request does not wait for it."""
+        if self._revived.get(host, 0.0) > monotonic():
+            return
+        self._heard.add(host)
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.get_running_loop().create_task(self._note_heard())
+
+    async def close(self) -> None:
+        if self._noting is not None:
+            await asyncio.wait([self._noting])
+
+    async def _note_heard(self) -> None:
+        while self._heard:
+            try:
+                await self.note_alive(self._heard.pop())
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                log.warning("a sign of life could not be noted", exc_info=True)
 
     async def note_alive(self, host: str) -> None:
         """It spoke to us: deliveries to it may start again."""

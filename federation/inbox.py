@@ -85,13 +85,14 @@ class Inbox:
         await send({"type": "http.response.body", "body": body})
 
     async def _receive(self, scope: Scope, receive: Receive) -> Answer:
+        body = _Body(receive)
         try:
             with self.fed.admission.visit(scope["headers"]) as visit:
-                body = await _read_body(scope, receive, visit)
+                content = await body.read(_declared_length(scope), visit)
                 visit.come_in()
-                await _take(self.fed, scope, body)
+                await _take(self.fed, scope, content)
         except Full as full:
-            await _drain(receive)
+            await body.drain()
             return _refuse(scope, 503, "full", retry_after=full.retry_after)
         except _TooLarge:
             return _refuse(scope, 413, "too_large")
@@ -106,6 +107,40 @@ class Inbox:
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return _refuse(scope, 503, "trouble_here", logging.WARNING, retry_after=RETRY_AFTER)
         return ACCEPTED
+
+
+class _Body:
+    """A request's body as it comes in."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_whole = False
+
+    async def read(self, declared: int, visit: Visit) -> bytes:
+        if declared > MAX_BODY:
+            raise _TooLarge
+        body = b""
+        while not self._is_whole:
+            chunk = await self._next()
+            visit.hold(len(chunk))
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise _TooLarge
+        return body
+
+    async def drain(self) -> None:
+        """Read what nobody wants, so that the answer is heard and the connection can stay."""
+        left = MAX_BODY
+        while left > 0 and not self._is_whole:
+            left -= len(await self._next())
+
+    async def _next(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        self._is_whole = not message.get("more_body", False)
+        chunk: bytes = message.get("body", b"")
+        return chunk
 
 
 def routes(fed: Federation) -> list[Route]:
@@ -131,34 +166,6 @@ async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
     async with asyncio.timeout(COMMIT_SECONDS):
         await fed.keeper.keep(received)
     fed.hosts.heard(key.actor_host)
-
-
-async def _read_body(scope: Scope, receive: Receive, visit: Visit) -> bytes:
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    if declared.isdigit() and int(declared[:20]) > MAX_BODY:
-        raise _TooLarge
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        chunk: bytes = message.get("body", b"")
-        visit.hold(len(chunk))
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise _TooLarge
-        if not message.get("more_body", False):
-            return body
-
-
-async def _drain(receive: Receive) -> None:
-    """Read a body that nobody wants, so that the answer is heard and the connection can stay."""
-    left = MAX_BODY
-    while left > 0:
-        message = await receive()
-        if not message.get("more_body", False):
-            return
-        left -= len(message["body"])
 
 
 def _read_activity(fed: Federation, key: Key, body: bytes) -> Received | None:
@@ -202,6 +209,13 @@ def _is_departure(body: bytes) -> bool:
     if isinstance(target, dict):
         target = target.get("id")
     return activity_type(fields) == "Delete" and target == fields.get("actor")
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value[:20]) if value.isdigit() else 0
+    return 0
 
 
 def _headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:

@@ -14,11 +14,13 @@ from time import monotonic
 from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from federation.address import parse_url
 from federation.errors import BadSignature, FederationError, Gone, Unreachable
+from federation.signatures.algorithms import PublicKey
 from storage.db import Database
 from storage.keys import Key, read_key
 
@@ -39,7 +41,7 @@ Value = TypeVar("Value")
 
 @lru_cache(1024)
 def load_own_key(pem: str) -> RSAPrivateKey:
-    """A private key that we made ourselves.
+    """A private key that we made ourselves, to sign requests with.
 
     OpenSSL's validation costs as much as a hundred signatures and is for keys of strangers.
     """
@@ -49,15 +51,29 @@ def load_own_key(pem: str) -> RSAPrivateKey:
     return key
 
 
+@lru_cache(1024)
+def load_proof_key(pem: str) -> Ed25519PrivateKey:
+    """A private key that we made ourselves, to sign documents with."""
+    key = load_pem_private_key(pem.encode(), None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError("not an Ed25519 key")
+    return key
+
+
 @lru_cache(2048)
-def load_public_key(pem: str) -> RSAPublicKey:
-    """A key of another server. Raises BadSignature unless RSA, 2048 to 8192 bits, e = 65537."""
+def load_public_key(pem: str) -> PublicKey:
+    """A key of another server.
+
+    Raises BadSignature unless it is Ed25519, or RSA with 2048 to 8192 bits and e = 65537.
+    """
     if len(pem) > MAX_PEM:
         raise BadSignature("key")
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):
         raise BadSignature("key") from None
+    if isinstance(key, Ed25519PublicKey):
+        return key
     if not isinstance(key, RSAPublicKey) or not MIN_BITS <= key.key_size <= MAX_BITS:
         raise BadSignature("key")
     if key.public_numbers().e != EXPONENT:
@@ -78,16 +94,24 @@ class KeyCache:
         self._counts: dict[str, int] = {}
         self._counts_end = 0.0
 
+    def knows(self, key_uri: str) -> bool:
+        """Whether the key is in memory, be it a little old."""
+        return key_uri in self._known
+
     async def find(self, key_uri: str) -> Key:
         """The key, stored or fetched now. Raises FederationError, or ForumError from the policy."""
-        known = self._fresh(key_uri)
-        if known is not None:
-            return known
+        known = await self.known(key_uri)
+        return known or self._fresh(key_uri) or await self._fetch_once(key_uri)
+
+    async def known(self, key_uri: str) -> Key | None:
+        """The key if it is stored; nobody is asked."""
+        fresh = self._fresh(key_uri)
+        if fresh is not None:
+            return fresh
         async with self._database.read() as conn:
             key = await read_key(conn, key_uri)
-        if key is None:
-            return self._fresh(key_uri) or await self._fetch_once(key_uri)
-        _keep(self._known, key_uri, (monotonic() + FRESH_SECONDS, key))
+        if key is not None:
+            _keep(self._known, key_uri, (monotonic() + FRESH_SECONDS, key))
         return key
 
     async def refetch(self, key: Key) -> Key | None:

@@ -1,7 +1,11 @@
 """Judges a whole request before any route sees it: its Host, its path, the size of its body.
 
 The body is read here, within its limit, and handed on in one piece; so no route can read too much
-or forget to look, and a slow sender occupies no handler and no database connection.
+or forget to look, and a slow sender occupies no handler and no database connection. Only the inbox
+reads its own, because it first asks whether there is a place at all (federation/admission.py).
+
+Everything else has places of its own: however much other servers send, pages are answered, and
+what comes beyond the places is told so at once.
 """
 
 from __future__ import annotations
@@ -10,18 +14,22 @@ import http
 import logging
 import re
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forum.site import Site
 
 refusals = logging.getLogger("dazzle.refused")
 
-INBOX_BYTES = 1_048_576
+PLACES = 256
+BYTES_AT_ONCE = 64 * 1024 * 1024
+BUSY = "This server is busy. Please try again in a moment."
+RETRY_SECONDS = b"5"
 FORM_BYTES = 409_600  # the longest post, percent-encoded in a script of three bytes a letter
 
 INBOX_PATH = re.compile(r"/inbox|/ap/(?:actors/[^/]+|instance)/inbox")
 BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
-HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})  # they cost nothing, and have no places
 LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 PLAIN_HOST = re.compile(r"[\w.-]+(?::\d+)?|\[[0-9a-f:.]+\](?::\d+)?", re.ASCII)
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -32,6 +40,8 @@ class RequestGuard:
         self.app = app
         self.site = site
         self.hosts = _names_of(site)
+        self.taken = 0
+        self.bytes_held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,10 +53,24 @@ class RequestGuard:
             await _refuse(send, 421, f"This server answers at {self.site.origin}")
         elif status is not None:
             await _refuse(send, status)
-        elif has_body:
-            await self._pass_body(scope, receive, send, length)
+        elif not has_body or INBOX_PATH.fullmatch(scope["path"]):
+            await self._serve(scope, receive, send)
+        elif length > FORM_BYTES:
+            await _refuse(send, 413)
         else:
+            await self._read_and_serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in HEALTH_PATHS or INBOX_PATH.fullmatch(scope["path"]):
             await self.app(scope, receive, send)
+        elif self.taken >= PLACES:
+            await _refuse(send, 503, BUSY)
+        else:
+            self.taken += 1
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self.taken -= 1
 
     def _judge(self, scope: Scope, host: bytes) -> int | None:
         path: str = scope["path"]
@@ -59,24 +83,35 @@ class RequestGuard:
             return None
         return 421 if PLAIN_HOST.fullmatch(name) else 400
 
-    async def _pass_body(self, scope: Scope, receive: Receive, send: Send, length: int) -> None:
-        most = INBOX_BYTES if INBOX_PATH.fullmatch(scope["path"]) else FORM_BYTES
-        if length > most:
-            await _refuse(send, 413)
-            return
+    async def _read_and_serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = bytearray()
+        try:
+            status = await self._read_body(receive, body)
+            if status is not None:
+                await _refuse(send, status, BUSY if status == 503 else "")
+            else:
+                whole: Message = {"type": "http.request", "body": bytes(body), "more_body": False}
+                await self._serve(scope, _once(whole, receive), send)
+        except ClientDisconnect:
+            return
+        finally:
+            self.bytes_held -= len(body)
+
+    async def _read_body(self, receive: Receive, body: bytearray) -> int | None:
+        """The status that refuses it, or None. Raises ClientDisconnect."""
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            if len(body) > most:
-                await _refuse(send, 413)
-                return
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            body += chunk
+            self.bytes_held += len(chunk)
+            if len(body) > FORM_BYTES:
+                return 413
+            if self.bytes_held > BYTES_AT_ONCE:
+                return 503
             if not message.get("more_body", False):
-                break
-        whole: Message = {"type": "http.request", "body": bytes(body), "more_body": False}
-        await self.app(scope, _once(whole, receive), send)
+                return None
 
 
 def _names_of(site: Site) -> frozenset[str]:
@@ -119,5 +154,7 @@ async def _refuse(send: Send, status: int, text: str = "") -> None:
         # The rest of the request is not read.
         (b"connection", b"close"),
     ]
+    if status == 503:
+        headers.append((b"retry-after", RETRY_SECONDS))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

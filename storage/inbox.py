@@ -39,6 +39,23 @@ class InboxRow:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A row to take, and the turn of its server."""
+
+    id: int
+    host: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was taken, and the server whose turn was the last."""
+
+    rows: list[InboxRow]
+    last_host: str
+
+
 # Ordered by hash, so that two processes that keep the same activities do not wait for each other
 # in a circle.
 KEEP = """
@@ -78,15 +95,15 @@ async def keep(conn: Connection, received: Sequence[Received]) -> None:
 # Create and Delete are taken in the order in which they came.
 LOCK_CLAIMING = "select pg_advisory_xact_lock(hashtext('inbox'))"
 
-# Servers take turns: from the one after `$3` on, as they stand in the index, one probe for each,
+# Servers take turns: from the one after `$2` on, as they stand in the index, one probe for each,
 # until it comes round or there are enough. Each has the same share of what is claimed, so that a
-# flood from one of them is its own delay only.
-CLAIM = """
+# flood from one of them delays nobody else.
+PICK = """
 with recursive turns (host, start, number) as (
   select w.host, w.host, 1
   from (
     (select i.host, 1 as part from inbox i
-      where i.state = 'waiting' and i.host > $3 order by i.host limit 1)
+      where i.state = 'waiting' and i.host > $2 order by i.host limit 1)
     union all
     (select i.host, 2 from inbox i where i.state = 'waiting' order by i.host limit 1)
     order by part
@@ -101,44 +118,50 @@ with recursive turns (host, start, number) as (
     (select i.host, 2 from inbox i where i.state = 'waiting' order by i.host limit 1)
     order by part
     limit 1) n
-  where n.host <> t.start and t.number < $4
+  where n.host <> t.start and t.number < $3
 ), busy as (
   select distinct i.host from inbox i where i.claimed_until > now()
 ), free as (
   select t.host, t.number, count(*) over () as hosts
   from turns t
   where t.host not in (select b.host from busy b)
-), due as (
-  select d.id
-  from free f
-  cross join lateral (
-    select i.id, i.due_at, row_number() over (order by i.due_at, i.id) as place
-    from inbox i
-    where i.state = 'waiting' and i.host = f.host and i.due_at <= now()
-    order by i.due_at, i.id
-    limit greatest(4, $1::bigint / f.hosts)) d
-  order by d.place, f.number
-  limit $1
 )
+select d.id, f.host, f.number
+from free f
+cross join lateral (
+  select i.id, row_number() over (order by i.due_at, i.id) as place
+  from inbox i
+  where i.state = 'waiting' and i.host = f.host and i.due_at <= now()
+  order by i.due_at, i.id
+  limit greatest(4, $1::bigint / f.hosts)) d
+order by d.place, f.number
+limit $1
+"""
+
+# By ids that are known: joined to PICK, the generic plan would read the whole table.
+TAKE = """
 update inbox i
 set claimed_until = now() + $2::interval, tries = i.tries + 1
-from due
-where i.id = due.id
+where i.id = any($1::bigint[])
 returning i.id, i.uri, i.type, i.actor_uri, i.host, i.body, i.tries
 """
 
 
 async def claim(
-    conn: Connection, limit: int, lease: timedelta, *, after: str = "", hosts: int = 200
-) -> list[InboxRow]:
+    conn: Connection, limit: int, lease: timedelta, *, after: str = "", hosts: int = 100
+) -> Claimed:
     """Take due activities, in a transaction; unsettled ones come back after `lease`.
 
     Servers take turns, beginning with the first one after `after` in the order of their names; at
     most so many `hosts` are looked at. What one server sent comes in its order.
     """
     await conn.execute(LOCK_CLAIMING)
-    rows = await fetch_all(conn, InboxRow, CLAIM, limit, lease, after, hosts)
-    return sorted(rows, key=lambda row: row.id)
+    picked = await fetch_all(conn, Picked, PICK, limit, after, hosts)
+    if not picked:
+        return Claimed([], after)
+    rows = await fetch_all(conn, InboxRow, TAKE, [one.id for one in picked], lease)
+    last = max(picked, key=lambda one: one.number).host
+    return Claimed(sorted(rows, key=lambda row: row.id), last)
 
 
 HOLD = """

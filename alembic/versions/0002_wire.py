@@ -126,6 +126,9 @@ create table backfills (
   reason text not null default ''
 );
 create index backfills_due on backfills (due_at);
+
+-- Servers take turns when what they sent is worked on.
+create index inbox_turns on inbox (host, due_at, id) where state = 'waiting';
 """
 
 

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
 
 from forum.site import Site
-from server.request_guard import FORM_BYTES, INBOX_BYTES, RequestGuard
+from server.request_guard import FORM_BYTES, PLACES, RequestGuard
 from tests.server.raw_http import exchange, serving, statuses
 
 
@@ -96,16 +96,9 @@ async def test_their_good_twins_are_served(port, path):
     assert statuses(await exchange(port, get(path, "forum.example"))) == [200]
 
 
-@pytest.mark.parametrize(
-    ("path", "most"),
-    [
-        ("/inbox", INBOX_BYTES),
-        ("/ap/actors/1/inbox", INBOX_BYTES),
-        ("/sign-in", FORM_BYTES),
-        ("/inbox/else", FORM_BYTES),
-    ],
-)
-async def test_a_body_up_to_the_limit_is_served_and_one_beyond_is_not(port, path, most):
+@pytest.mark.parametrize("path", ["/sign-in", "/inbox/else"])
+async def test_a_body_up_to_the_limit_is_served_and_one_beyond_is_not(port, path):
+    most = FORM_BYTES
     fits = await exchange(port, post(path, length=most) + b"x" * most)
     assert f"got {most}".encode() in fits
     over = await exchange(port, post(path, length=most + 1) + b"x" * (most + 1))
@@ -113,20 +106,20 @@ async def test_a_body_up_to_the_limit_is_served_and_one_beyond_is_not(port, path
 
 
 async def test_a_declared_100_mb_is_refused_before_it_is_sent(port):
-    assert statuses(await exchange(port, post("/inbox", length=100_000_000))) == [413]
+    assert statuses(await exchange(port, post("/sign-in", length=100_000_000))) == [413]
 
 
 async def test_an_undeclared_100_mb_is_cut_within_one_more(port):
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-    answer, sent = await pour(port, post("/inbox", length=None), chunk, 1600)
+    answer, sent = await pour(port, post("/sign-in", length=None), chunk, 1600)
     assert statuses(answer) in ([413], [])  # a reset may overtake the answer
-    assert sent * 65536 < INBOX_BYTES + 8_000_000  # what the kernel's buffers hold is not read
+    assert sent * 65536 < FORM_BYTES + 8_000_000  # what the kernel's buffers hold is not read
     assert statuses(await exchange(port, get("/", "forum.example"))) == [200]
 
 
 async def test_a_chunked_body_within_the_limit_is_served(port):
     body = b"3\r\nabc\r\n" * 1000 + b"0\r\n\r\n"
-    assert b"got 3000" in await exchange(port, post("/inbox", length=None) + body)
+    assert b"got 3000" in await exchange(port, post("/sign-in", length=None) + body)
 
 
 async def test_whoever_leaves_in_mid_body_is_forgotten(port):
@@ -136,3 +129,49 @@ async def test_whoever_leaves_in_mid_body_is_forgotten(port):
     writer.close()
     await asyncio.sleep(0.1)
     assert statuses(await exchange(port, get("/", "forum.example"))) == [200]
+
+
+@pytest.fixture
+async def slow():
+    """An application that answers once `gate` is set, and how many wait for it."""
+    gate, waiting = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def wait(request: Request) -> PlainTextResponse:
+        if request.url.path == "/slow":
+            waiting.release()
+            await gate.wait()
+        return PlainTextResponse("here")
+
+    app = Router([Route("/{path:path}", wait, methods=ANY)])
+    async with serving(RequestGuard(app, site=Site("https://forum.example"))) as number:
+        yield number, gate, waiting
+        gate.set()
+
+
+async def test_what_comes_beyond_the_places_is_told_so_at_once_and_may_come_later(slow):
+    port, gate, waiting = slow
+    asked = [
+        asyncio.create_task(exchange(port, get("/slow", "forum.example"))) for _ in range(PLACES)
+    ]
+    for _ in range(PLACES):
+        await asyncio.wait_for(waiting.acquire(), 20)
+    refused = await exchange(port, get("/other", "forum.example"))
+    assert statuses(refused) == [503]
+    assert b"retry-after: 5" in refused.lower()
+    assert statuses(await exchange(port, get("/readyz", "forum.example"))) == [200]
+    assert statuses(await exchange(port, post("/inbox", length=0))) == [200]
+    gate.set()
+    assert {statuses(answer)[0] for answer in await asyncio.gather(*asked)} == {200}
+    assert statuses(await exchange(port, get("/other", "forum.example"))) == [200]
+
+
+async def test_a_form_that_comes_slowly_takes_nobodys_place(port):
+    writers = []
+    for _ in range(PLACES + 10):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post("/sign-in", length=100) + b"abc")
+        await writer.drain()
+        writers.append(writer)
+    assert statuses(await exchange(port, get("/", "forum.example"))) == [200]
+    for writer in writers:
+        writer.close()

@@ -1,0 +1,174 @@
+"""How much of the inbox is under way at once, and whose: what is too much hears so at once.
+
+A sender that is told 503 with Retry-After comes again later; one that waits in a long queue gives
+up, comes again as well, and has cost the work twice. Who is counted is the server that the
+signature names, before anything is checked: naming another one only uses up that one's places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from time import monotonic
+
+import asyncpg
+
+from storage.db import Database
+from storage.inbox import list_behind
+
+log = logging.getLogger("dazzle.admission")
+
+KNOWN_AT_ONCE = 48
+# Their keys are to be read or fetched: they may wait for seconds, and keep nobody else waiting.
+STRANGERS_AT_ONCE = 64
+STRANGERS_PER_HOST = 4
+BYTES_AT_ONCE = 64 * 1024 * 1024
+
+# A worker is this far behind with what a server sent: more of it only fills the disk.
+BACKLOG = timedelta(minutes=15)
+LOOK_SECONDS = 1.0
+RETRY_BACKLOG = 300
+RETRY_SOONEST, RETRY_SPREAD, RETRY_STEP = 30, 60, 17  # so that not all come back at once
+
+KEY_URI = re.compile(rb'(?:^|[\s,;])keyid="([^"]{1,2048})"', re.IGNORECASE)
+HOST = re.compile(r"[a-z]+://(?:[^/?#@]*@)?([^/?#@]+)", re.IGNORECASE)
+SIGNATURES = frozenset({b"signature", b"signature-input"})
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Full(Exception):
+    """No place now; `retry_after` says in how many seconds to ask again."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+class Room:
+    """Places for requests, of which one server gets some only."""
+
+    def __init__(self, places: int, per_host: int) -> None:
+        self.places = places
+        self.per_host = per_host
+        self.taken = 0
+        self.taken_by: dict[str, int] = {}
+
+    def has_place(self, host: str) -> bool:
+        return self.taken < self.places and self.taken_by.get(host, 0) < self.per_host
+
+    def take(self, host: str) -> None:
+        self.taken += 1
+        self.taken_by[host] = self.taken_by.get(host, 0) + 1
+
+    def leave(self, host: str) -> None:
+        self.taken -= 1
+        left = self.taken_by[host] - 1
+        if left:
+            self.taken_by[host] = left
+        else:
+            del self.taken_by[host]
+
+
+class Visit:
+    """One request from its head to its answer."""
+
+    __slots__ = ("_admission", "_held", "_host", "_is_in", "_room")
+
+    def __init__(self, admission: Admission, host: str, room: Room) -> None:
+        self._admission = admission
+        self._host = host
+        self._room = room
+        self._held = 0
+        self._is_in = False
+
+    def hold(self, count: int) -> None:
+        """So many bytes more of its body are in memory. Raises Full when that is too much."""
+        self._held += count
+        self._admission.bytes_held += count
+        if self._admission.bytes_held > BYTES_AT_ONCE:
+            raise self._admission.full()
+
+    def come_in(self) -> None:
+        """Take a place, now that the whole request is here. Raises Full."""
+        if not self._room.has_place(self._host):
+            raise self._admission.full()
+        self._room.take(self._host)
+        self._is_in = True
+
+    def end(self) -> None:
+        self._admission.bytes_held -= self._held
+        if self._is_in:
+            self._room.leave(self._host)
+
+
+class Admission:
+    """`knows` tells whether a key is in memory, so that nothing has to be asked for it."""
+
+    def __init__(self, database: Database, knows: Callable[[str], bool]) -> None:
+        self.known = Room(KNOWN_AT_ONCE, KNOWN_AT_ONCE // 2)
+        self.strangers = Room(STRANGERS_AT_ONCE, STRANGERS_PER_HOST)
+        self.bytes_held = 0
+        self.behind: frozenset[str] = frozenset()
+        self._database = database
+        self._knows = knows
+        self._refused = 0
+        self._next_look = 0.0
+        self._look: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def visit(self, headers: Headers) -> Iterator[Visit]:
+        """A request whose body is still to be read. Raises Full when there is no place for it."""
+        host, room = self._place_of(headers)
+        if host in self.behind:
+            raise Full(RETRY_BACKLOG)
+        self._look_at_backlog()
+        if not room.has_place(host):
+            raise self.full()
+        visit = Visit(self, host, room)
+        try:
+            yield visit
+        finally:
+            visit.end()
+
+    def full(self) -> Full:
+        self._refused += 1
+        return Full(RETRY_SOONEST + self._refused * RETRY_STEP % RETRY_SPREAD)
+
+    async def close(self) -> None:
+        if self._look is not None:
+            await asyncio.wait([self._look])
+
+    def _place_of(self, headers: Headers) -> tuple[str, Room]:
+        key_uri = _key_uri(headers)
+        found = HOST.match(key_uri)
+        host = found[1].lower() if found else ""
+        return host, self.known if self._knows(key_uri) else self.strangers
+
+    def _look_at_backlog(self) -> None:
+        """Once a second, and nobody waits for it."""
+        if self._next_look <= monotonic():
+            self._next_look = monotonic() + LOOK_SECONDS
+            if self._look is None or self._look.done():
+                self._look = asyncio.get_running_loop().create_task(self._read_backlog())
+
+    async def _read_backlog(self) -> None:
+        try:
+            async with self._database.read() as conn:
+                self.behind = frozenset(await list_behind(conn, BACKLOG))
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            log.warning("the backlog could not be looked at", exc_info=True)
+
+
+def _key_uri(headers: Headers) -> str:
+    """The key that a signature of either kind names, as far as that is plain to see."""
+    for name, value in headers:
+        if name in SIGNATURES:
+            found = KEY_URI.search(value)
+            if found is not None:
+                return found[1].decode("latin-1")
+    return ""
