@@ -24,8 +24,8 @@ log = logging.getLogger("dazzle.admission")
 
 KNOWN_AT_ONCE = 48
 # Their keys are to be read or fetched: they may wait for seconds, and keep nobody else waiting.
-STRANGERS_AT_ONCE = 64
-STRANGERS_PER_HOST = 4
+STRANGERS_AT_ONCE = 128
+STRANGERS_PER_HOST = 16
 BYTES_AT_ONCE = 64 * 1024 * 1024
 
 # A worker is this far behind with what a server sent: more of it only fills the disk.

@@ -28,9 +28,9 @@ DOCUMENTS: dict[str, Handler] = {
 
 
 def routes(fed: Federation) -> list[Route]:
-    """GET of every document, discovery, and the inboxes."""
+    """The inboxes, which are asked most; GET of every document; discovery."""
     documents = [route(fed, path, handler) for path, handler in DOCUMENTS.items()]
     documents += [
         route(fed, path, handler, is_open=True) for path, handler in OPEN_DOCUMENTS.items()
     ]
-    return [*documents, *discovery.routes(fed), *inbox.routes(fed)]
+    return [*inbox.routes(fed), *documents, *discovery.routes(fed)]
