@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -132,6 +132,15 @@ def shared_database(server_dsn: str) -> str:
     name = f"shared_{os.getpid()}"
     asyncio.run(_execute(server_dsn, f"create database {name} template {TEMPLATE}"))
     return dsn_of(server_dsn, name)
+
+
+@pytest.fixture(scope="module")
+def module_database(server_dsn: str) -> Iterator[str]:
+    """A fresh migrated database for all tests of one file."""
+    name = f"module_{os.getpid()}_{next(_numbers)}"
+    asyncio.run(_execute(server_dsn, f"create database {name} template {TEMPLATE}"))
+    yield dsn_of(server_dsn, name)
+    asyncio.run(_execute(server_dsn, f"drop database {name} with (force)"))
 
 
 @pytest.fixture
