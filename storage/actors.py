@@ -123,8 +123,7 @@ select {COLUMNS}
 from actors a
 join accounts s on s.actor_id = a.id and s.state = 'open'
 where lower(a.name) = lower($3) and a.is_local and a.kind = 'person' and a.state = 'live'
-  and not exists (
-    select 1 from instances i where i.host = $2 and i.policy = 'refused')
+  and not refuses($2::text)
   and not exists (
     select 1 from blocks b where b.blocker_id = a.id and b.blocked_id = $1)
 """
@@ -141,8 +140,7 @@ from actors a
 left join instances i on i.host = a.host
 where a.id = $3 and a.kind = 'person' and a.state = 'live'
   and (a.is_local or i.policy is distinct from 'refused')
-  and not exists (
-    select 1 from instances r where r.host = $2 and r.policy = 'refused')
+  and not refuses($2::text)
   and not exists (
     select 1 from blocks b where b.blocker_id = a.id and b.blocked_id = $1)
 """

@@ -36,17 +36,17 @@ class Recipient:
     software: str | None
 
 
+# Inboxes first, then what holds for their servers: thousands of members are on few servers.
 RECIPIENTS_OF_COMMUNITY = """
-select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, i.software
-from memberships m
-join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
-left join instances i on i.host = a.host
-cross join site s
-where m.community_id = $1 and m.state = 'accepted'
-  and exists (
-    select 1 from travelling_communities(a.host) t where t.actor_id = m.community_id)
-  and coalesce(i.policy, 'default') <> 'refused'
-  and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+select r.inbox, r.host, i.software
+from (
+  select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host
+  from memberships m
+  join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
+  where m.community_id = $1 and m.state = 'accepted') r
+left join instances i on i.host = r.host
+where exists (select 1 from travelling_communities(r.host) t where t.actor_id = $1)
+  and exists (select 1 from admitted(r.host))
 """
 
 
@@ -58,17 +58,19 @@ async def recipients_of_community(conn: Connection, community_id: int) -> list[R
 # Who left or was taken out still holds a copy: what takes a post back reaches them too, wherever
 # it may travel now. Who was never let in holds none, and it would tell them who writes there.
 RECIPIENTS_OF_RETRACTION = """
-select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, i.software
-from memberships m
-join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
-left join instances i on i.host = a.host
-cross join site s
-where m.community_id = $1
-  and m.joined_at is not null
-  and (m.state in ('left', 'refused') or (m.state = 'accepted' and exists (
-    select 1 from travelling_communities(a.host) t where t.actor_id = m.community_id)))
-  and coalesce(i.policy, 'default') <> 'refused'
-  and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+select r.inbox, r.host, i.software
+from (
+  select coalesce(a.shared_inbox, a.inbox) as inbox, a.host,
+    bool_or(m.state <> 'accepted') as was_here
+  from memberships m
+  join actors a on a.id = m.actor_id and not a.is_local and a.state = 'live'
+  where m.community_id = $1 and m.joined_at is not null
+    and m.state in ('accepted', 'left', 'refused')
+  group by 1, 2) r
+left join instances i on i.host = r.host
+where (r.was_here or exists (
+    select 1 from travelling_communities(r.host) t where t.actor_id = $1))
+  and exists (select 1 from admitted(r.host))
 """
 
 
@@ -78,18 +80,18 @@ async def recipients_of_retraction(conn: Connection, community_id: int) -> list[
 
 
 RECIPIENTS_IN_THREAD = """
-select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, i.software
-from posts p
-join actors a on a.id = p.author_id and not a.is_local and a.state = 'live'
-join memberships m on m.community_id = p.community_id and m.actor_id = a.id
-  and m.state = 'accepted'
-left join instances i on i.host = a.host
-cross join site s
-where p.thread_id = $1 and p.kind <> 'boost' and p.state = 'live' and p.audience = 'public'
-  and exists (
-    select 1 from travelling_communities(a.host) t where t.actor_id = p.community_id)
-  and coalesce(i.policy, 'default') <> 'refused'
-  and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+select r.inbox, r.host, i.software
+from (
+  select distinct coalesce(a.shared_inbox, a.inbox) as inbox, a.host, p.community_id
+  from posts p
+  join actors a on a.id = p.author_id and not a.is_local and a.state = 'live'
+  join memberships m on m.community_id = p.community_id and m.actor_id = a.id
+    and m.state = 'accepted'
+  where p.thread_id = $1 and p.kind <> 'boost' and p.state = 'live' and p.audience = 'public') r
+left join instances i on i.host = r.host
+where exists (
+    select 1 from travelling_communities(r.host) t where t.actor_id = r.community_id)
+  and exists (select 1 from admitted(r.host))
 """
 
 

@@ -48,12 +48,9 @@ where host = any (array(
   select d.host
   from waiting w
   join destinations d on d.host = w.host
-  cross join site s
-  left join instances i on i.host = d.host
   where w.next_at <= $2 and d.parked_at is null and d.next_at <= $2
     and (d.leased_until is null or d.leased_until <= $2)
-    and coalesce(i.policy, 'default') <> 'refused'
-    and (s.federation_mode = 'open' or (s.federation_mode = 'named' and i.policy = 'allowed'))
+    and exists (select 1 from admitted(d.host))
   order by d.next_at
   limit $4
   for update of d skip locked))
@@ -127,7 +124,9 @@ using activities a
 where a.id = d.activity_id and a.post_id = $1 and a.type not in {TAKES_BACK}
 """
 
-CANCEL_HOST = "delete from deliveries where host = $1"
+CANCEL_HOST = """
+delete from deliveries where host = $1 or right(host, length($1) + 1) = '.' || $1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,5 +253,5 @@ async def cancel_post(conn: Connection, post_id: int) -> None:
 
 
 async def cancel_host(conn: Connection, host: str) -> None:
-    """Forget everything queued for a server that the administrator blocked."""
+    """Forget everything queued for a server that the administrator blocked, and for its parts."""
     await conn.execute(CANCEL_HOST, host)

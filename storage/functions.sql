@@ -8,13 +8,32 @@
 -- Those that return rows are inlined by the planner into the query that calls them. Those that
 -- return one value cannot be, since they ask a table: none of them is called once per row.
 
+-- What the administrator refused and that server is, or is a part of. Its names are looked up one
+-- by one: a list of thousands of blocked servers costs as little as a short one.
+create or replace function refusals_of(other_host text) returns setof instances
+language sql stable as $$
+  select i.* from instances i
+  where i.policy = 'refused' and i.host = any (array(
+    select array_to_string((string_to_array(other_host, '.'))[label:], '.')
+    from generate_series(1, cardinality(string_to_array(other_host, '.'))) as label))
+$$;
+
+-- That server, if anything may be exchanged with it at all: the mode that the administrator chose,
+-- whom they named, whom they refused with all its parts. forum/policy.py says the same of one.
+create or replace function admitted(other_host text) returns setof text
+language sql stable as $$
+  select other_host
+  from site s
+  where (s.federation_mode = 'open'
+      or (s.federation_mode = 'named' and exists (
+        select 1 from instances i where i.host = other_host and i.policy = 'allowed')))
+    and not exists (select 1 from refusals_of(other_host))
+$$;
+
 -- Has the administrator refused that server, or the one it is a part of?
 create or replace function refuses(asking_host text) returns boolean
 language sql stable as $$
-  select exists (
-    select 1 from instances i
-    where i.policy = 'refused'
-      and (i.host = asking_host or right(asking_host, length(i.host) + 1) = '.' || i.host))
+  select exists (select 1 from refusals_of(asking_host))
 $$;
 
 -- Communities whose posts may be handed to that server at all.
@@ -60,7 +79,7 @@ returns setof communities language sql stable as $$
         select 1 from communities_read_at(viewer_host) r where r.actor_id = c.actor_id)))
     and (viewer_host is null or exists (
       select 1 from travelling_communities(viewer_host) t where t.actor_id = c.actor_id))
-    and (viewer_host is null or not refuses(viewer_host))
+    and (viewer_host is null or viewer_host = '' or exists (select 1 from admitted(viewer_host)))
 $$;
 
 -- May this viewer read what is written in this community?
@@ -87,7 +106,7 @@ returns setof posts language sql stable as $$
       or (p.audience in ('followers', 'direct') and p.author_id = viewer_actor))
     and (viewer_host is null or p.community_id is null or exists (
       select 1 from travelling_communities(viewer_host) t where t.actor_id = p.community_id))
-    and (viewer_host is null or not refuses(viewer_host))
+    and (viewer_host is null or viewer_host = '' or exists (select 1 from admitted(viewer_host)))
     and exists (
       select 1 from actors a
       where a.id = p.author_id and a.state = 'live'
@@ -119,7 +138,7 @@ returns setof communities language sql stable as $$
       where a.id = c.actor_id and a.state = 'live'
         and (a.is_local or not exists (
           select 1 from instances i where i.host = a.host and i.policy = 'refused')))
-    and (viewer_host is null or not refuses(viewer_host))
+    and (viewer_host is null or viewer_host = '' or exists (select 1 from admitted(viewer_host)))
 $$;
 
 -- Posts that a moderator acts on: everything but what is erased, in communities they moderate,

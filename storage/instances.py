@@ -30,9 +30,7 @@ class Instance:
 READ_STANDING = """
 select $1::text as host,
   case
-    when exists (
-      select 1 from instances i where i.host = any($2::text[]) and i.policy = 'refused')
-    then 'refused'
+    when exists (select 1 from refusals_of($1::text)) then 'refused'
     else coalesce((select i.policy from instances i where i.host = $1), 'default')
   end as policy,
   s.federation_mode as mode
@@ -43,7 +41,7 @@ from site s
 async def read_standing(conn: Connection, host: str) -> Standing:
     """What a server may do here; it need not be known. A refusal covers its subdomains."""
     host = host.lower()
-    row = await fetch_one(conn, Standing, READ_STANDING, host, _with_parents(host))
+    row = await fetch_one(conn, Standing, READ_STANDING, host)
     return row or Standing(host, "default", None)
 
 
@@ -121,8 +119,3 @@ async def set_policy(conn: Connection, host: str, policy: str) -> None:
     if policy != "allowed":
         await conn.execute(SET_POLICY_BELOW, host, policy)
     await conn.execute(BUMP_EPOCH)
-
-
-def _with_parents(host: str) -> list[str]:
-    parts = host.split(".")
-    return [".".join(parts[i:]) for i in range(len(parts))]

@@ -28,6 +28,12 @@ FOLLOW = "https://there.test/follows/1"
 BODY = '{"id": "https://there.test/follows/1", "type": "Follow"}'
 
 
+@pytest.fixture(autouse=True)
+async def open_to_all(conn: Connection) -> None:
+    """A server that has not decided yet lets nobody elsewhere know of anything."""
+    await factories.make_site(conn)
+
+
 async def ask(
     conn: Connection, community: Community, actor: Actor, invitation: str | None = None
 ) -> Membership:

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from forum import policy
 from forum.errors import Invalid, NotAllowed
-from storage import instances, threads
+from storage import activities, actors, deliveries, instances, threads
 from storage import site as sites
-from storage.audience import NOBODY, recipients_of_community
+from storage.activities import Activity
+from storage.audience import (
+    NOBODY,
+    Recipient,
+    Viewer,
+    recipients_in_thread,
+    recipients_of_community,
+    recipients_of_retraction,
+)
 from storage.db import Connection
 from storage.instances import Standing
 from tests import factories
@@ -21,6 +31,79 @@ def test_the_mode_and_its_exceptions_decide(mode, default, allowed) -> None:
     assert policy.may_federate(Standing("there.test", "default", mode)) == default
     assert policy.may_federate(Standing("there.test", "allowed", mode)) == allowed
     assert not policy.may_federate(Standing("there.test", "refused", mode))
+
+
+TWINS = (
+    ("there.test", {}),
+    ("there.test", {"there.test": "allowed"}),
+    ("there.test", {"there.test": "refused"}),
+    ("new.there.test", {"there.test": "refused"}),
+    ("a.new.there.test", {"there.test": "refused", "a.new.there.test": "allowed"}),
+    ("new.there.test", {"there.test": "allowed"}),
+    ("new.there.test", {"there.test": "allowed", "new.there.test": "refused"}),
+    ("notthere.test", {"there.test": "refused"}),
+    ("there.test", {"new.there.test": "refused"}),
+    ("there.test:8443", {"there.test:8443": "allowed"}),
+    ("new.there.test:8443", {"there.test:8443": "refused"}),
+    ("there.test", {"test": "refused"}),
+)
+
+
+@pytest.mark.parametrize("mode", [None, *policy.MODES])
+@pytest.mark.parametrize(("host", "decided"), TWINS)
+async def test_the_database_admits_whom_the_rule_admits(
+    conn: Connection, mode: str | None, host: str, decided: dict[str, str]
+) -> None:
+    await factories.make_site(conn)
+    await conn.execute("update site set federation_mode = $1", mode)
+    for name, decision in decided.items():
+        await conn.execute("insert into instances (host, policy) values ($1, $2)", name, decision)
+    admitted = await conn.fetch("select * from admitted($1)", host)
+    may = policy.may_federate(await instances.read_standing(conn, host))
+    assert [row[0] for row in admitted] == ([host] if may else [])
+    refused = any(
+        decision == "refused" and (host == name or host.endswith(f".{name}"))
+        for name, decision in decided.items()
+    )
+    named = decided.get(host) == "allowed"
+    assert may == (not refused and (mode == "open" or (mode == "named" and named)))
+
+
+async def test_nothing_goes_to_a_part_of_a_blocked_server_that_was_met_later(
+    conn: Connection,
+) -> None:
+    """Its block came first, so no row says that this very server is refused."""
+    await factories.make_site(conn)
+    community = await factories.make_community(conn)
+    part = await factories.make_remote_person(conn, host="new.there.test")
+    await factories.join(conn, community, part)
+    thread = await factories.make_thread(conn, part, community)
+    await conn.execute("insert into instances (host, policy) values ('there.test', 'refused')")
+    person = await factories.make_person(conn)
+    asking = Viewer(host=part.host)
+    assert await actors.read_person(conn, asking, person.name) is None
+    assert await actors.read_person_by_id(conn, asking, person.id) is None
+    assert await threads.read_post(conn, asking, thread.id) is None
+    assert await recipients_of_community(conn, community.id) == []
+    assert await recipients_of_retraction(conn, community.id) == []
+    assert await recipients_in_thread(conn, thread.id) == []
+    activity = Activity(1, "https://here.test/ap/activities/1", community.id, "Accept", None, b"a")
+    await activities.insert(conn, activity)
+    await deliveries.queue(conn, 1, part.id, [Recipient(part.inbox, part.host, None)], tick())
+    assert await deliveries.lease_hosts(conn, "x", tick(), timedelta(seconds=60), limit=9) == []
+
+
+async def test_what_waits_for_a_server_and_its_parts_goes_with_the_block(conn: Connection) -> None:
+    await factories.make_site(conn)
+    admin = await factories.make_admin(conn)
+    activity = Activity(1, "https://here.test/ap/activities/1", admin.actor_id, "Accept", None, b"")
+    await activities.insert(conn, activity)
+    hosts = ("there.test", "forum.there.test", "notthere.test")
+    takers = [Recipient(f"https://{host}/inbox", host, None) for host in hosts]
+    await deliveries.queue(conn, 1, 1, takers, tick())
+    await policy.block_server(conn, admin, "there.test", "spam", tick())
+    left = await conn.fetch("select host from deliveries")
+    assert [row["host"] for row in left] == ["notthere.test"]
 
 
 async def test_a_fresh_server_federates_with_nobody(conn: Connection) -> None:
