@@ -11,7 +11,7 @@ import pytest
 
 from federation import deliver
 from federation.keys import load_public_key
-from federation.signatures import is_signed_by, parse_signature, signed_texts
+from federation.signatures import Message, is_signed_by, read_signature
 from storage import activities, deliveries
 from storage.activities import Activity
 from storage.actors import Actor
@@ -89,13 +89,13 @@ async def test_the_stored_bytes_are_sent_and_the_authors_key_signs_them(
     request = sink.requests[0]
     assert request.body == body.encode()
     assert dict(request.headers)[b"content-type"] == b"application/activity+json"
-    signature = parse_signature(request.headers)
-    assert signature is not None
-    assert signature.key_uri == f"{author.uri}#main-key"
-    texts = signed_texts(
-        signature, "POST", request.target, "", request.headers, request.body, clock.now()
+    message = Message(
+        "POST", "https://there.test", request.target, "", request.headers, request.body
     )
-    assert is_signed_by(load_public_key(KEYPAIR.public_pem), signature, texts)
+    signed = read_signature(message, clock.now())
+    assert signed is not None
+    assert signed.key_uri == f"{author.uri}#main-key"
+    assert is_signed_by(load_public_key(KEYPAIR.public_pem), signed)
     async with database.read() as conn:
         assert await waiting(conn) == 0
 
