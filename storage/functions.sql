@@ -173,12 +173,19 @@ language sql stable as $$
     where c.actor_id = community and c.readers = 'anyone' and s.role in ('moderator', 'admin'))
 $$;
 
--- The number of members as others may see it: the lower bound of a band.
-create or replace function member_bands(community bigint) returns setof integer
-language sql stable as $$
+-- A number as others may see it: the lower bound of a band.
+create or replace function bands(exact bigint) returns setof integer
+language sql immutable as $$
   select max(b.bound)
   from unnest(array[0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000])
     as b(bound)
-  where b.bound <= (
-    select count(*) from memberships m where m.community_id = community and m.state = 'accepted')
+  where b.bound <= exact
+$$;
+
+-- The number of members as others may see it.
+create or replace function member_bands(community bigint) returns setof integer
+language sql stable as $$
+  select b.bound from bands((
+    select count(*) from memberships m
+    where m.community_id = community and m.state = 'accepted')) as b(bound)
 $$;
