@@ -19,6 +19,12 @@ class Malformed(FederationError):
     code = "malformed"
 
 
+class Unsupported(Malformed):
+    """Well formed, but of a type that has no meaning here."""
+
+    code = "unsupported"
+
+
 class BadSignature(FederationError):
     """The request is not proved to come from whom it names."""
 

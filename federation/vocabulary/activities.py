@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from federation.errors import Malformed
-from federation.vocabulary.documents import (
-    ACTOR_KINDS,
-    POST_TYPES,
-    Unsupported,
-    parse_actor,
-    parse_post,
-)
-from federation.vocabulary.fields import Fields, addressed, id_of, reference, text, types_of, uri
-from federation.vocabulary.types import (
-    Accept,
-    Activity,
-    Announce,
-    Create,
-    Delete,
-    Document,
-    Follow,
-    Post,
-    Reject,
-    Tombstone,
-    Undo,
-)
+from federation.errors import Malformed, Unsupported
+from federation.vocabulary.contents import read_create, read_delete, read_move, read_update
+from federation.vocabulary.envelope import activity_actor, activity_id
+from federation.vocabulary.fields import Fields, types_of
+from federation.vocabulary.follows import read_accept, read_follow, read_reject
+from federation.vocabulary.reactions import read_poll_vote, read_reaction
+from federation.vocabulary.types import Activity
+from federation.vocabulary.wrapping import read_announce, read_undo
 
-MAX_REASON = 1000
+__all__ = ["READERS", "activity_actor", "activity_id", "activity_type", "parse_activity"]
 
 
 def parse_activity(fields: Fields) -> Activity:
@@ -36,18 +22,6 @@ def parse_activity(fields: Fields) -> Activity:
     if name is None:
         raise Unsupported("activity_type")
     return READERS[name](fields)
-
-
-def parse_document(fields: Fields) -> Document:
-    """Anything that we understand. Raises Malformed or Unsupported."""
-    types = types_of(fields)
-    if any(t in ACTOR_KINDS for t in types):
-        return parse_actor(fields)
-    if any(t in POST_TYPES for t in types):
-        return parse_post(fields)
-    if "Tombstone" in types:
-        return Tombstone(id_of(fields))
-    return parse_activity(fields)
 
 
 def activity_type(fields: Fields) -> str | None:
@@ -61,95 +35,18 @@ def activity_type(fields: Fields) -> str | None:
     return next(iter(known), None)
 
 
-def activity_id(fields: Fields) -> str:
-    return id_of(fields)
-
-
-def activity_actor(fields: Fields) -> str:
-    return reference(fields.get("actor"))
-
-
-def _object(fields: Fields) -> object:
-    """The one object, out of a list of one if need be."""
-    value = fields.get("object")
-    if isinstance(value, list):
-        if len(value) != 1:
-            raise Malformed("not_one")
-        value = value[0]
-    return value
-
-
-def _create(fields: Fields) -> Create:
-    inner = _object(fields)
-    actor = activity_actor(fields)
-    if not isinstance(inner, dict):
-        return Create(id_of(fields), actor, uri(inner), addressed(fields))
-    target = parse_post({"attributedTo": actor, **inner})
-    return Create(id_of(fields), actor, target, addressed(fields, inner))
-
-
-def _delete(fields: Fields) -> Delete:
-    return Delete(
-        id_of(fields),
-        activity_actor(fields),
-        reference(_object(fields)),
-        text(fields.get("summary"), MAX_REASON),
-    )
-
-
-def _follow(fields: Fields) -> Follow:
-    return Follow(id_of(fields), activity_actor(fields), reference(_object(fields)))
-
-
-def _followed(fields: Fields) -> Follow | str:
-    """The Follow that is answered or taken back, whole or by its id."""
-    inner = _object(fields)
-    if not isinstance(inner, dict):
-        return uri(inner)
-    if "Follow" not in types_of(inner):
-        raise Unsupported("object_type")
-    return _follow(inner)
-
-
-def _accept(fields: Fields) -> Accept:
-    return Accept(_answer_id(fields), activity_actor(fields), _followed(fields))
-
-
-def _reject(fields: Fields) -> Reject:
-    return Reject(_answer_id(fields), activity_actor(fields), _followed(fields))
-
-
-def _undo(fields: Fields) -> Undo:
-    return Undo(_answer_id(fields), activity_actor(fields), _followed(fields))
-
-
-def _announce(fields: Fields) -> Announce:
-    inner = _object(fields)
-    target: Create | Delete | Post | str
-    if not isinstance(inner, dict):
-        target = uri(inner)
-    elif any(t in POST_TYPES for t in types_of(inner)):
-        target = parse_post(inner)
-    elif "Create" in types_of(inner):
-        target = _create(inner)
-    elif "Delete" in types_of(inner):
-        target = _delete(inner)
-    else:
-        raise Unsupported("object_type")
-    return Announce(id_of(fields), activity_actor(fields), target)
-
-
-def _answer_id(fields: Fields) -> str:
-    """Some servers give their answers no id; nothing is ever looked up by it."""
-    return id_of(fields) if fields.get("id") is not None else ""
-
-
 READERS: dict[str, Callable[[Fields], Activity]] = {
-    "Accept": _accept,
-    "Announce": _announce,
-    "Create": _create,
-    "Delete": _delete,
-    "Follow": _follow,
-    "Reject": _reject,
-    "Undo": _undo,
+    "Accept": read_accept,
+    "Announce": read_announce,
+    "Create": read_create,
+    "Delete": read_delete,
+    "Dislike": read_reaction,
+    "EmojiReact": read_reaction,
+    "Follow": read_follow,
+    "Like": read_reaction,
+    "Move": read_move,
+    "PollVote": read_poll_vote,
+    "Reject": read_reject,
+    "Undo": read_undo,
+    "Update": read_update,
 }

@@ -21,6 +21,7 @@ AS = "https://www.w3.org/ns/activitystreams#"
 PUBLIC_SPELLINGS = frozenset({PUBLIC, "as:Public", "Public"})
 MAX_URI_BYTES = 2048
 MAX_ADDRESSED = 200
+MAX_COUNT = 2**31 - 1
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
@@ -33,32 +34,32 @@ def types_of(fields: Fields) -> list[str]:
     return [t.removeprefix(AS).removeprefix("as:") for t in found[:10] if isinstance(t, str)]
 
 
-def uri(value: object) -> str:
-    """A usable http or https identifier. Raises Malformed."""
+def uri(value: object, code: str = "uri") -> str:
+    """A usable http or https identifier. Raises Malformed, with the code of what it should be."""
     if not isinstance(value, str):
-        raise Malformed("uri")
+        raise Malformed(code)
     try:
         if len(value.encode()) > MAX_URI_BYTES:
-            raise Malformed("uri")
+            raise Malformed(code)
         parse_url(value)
     except (Refused, UnicodeEncodeError):
-        raise Malformed("uri") from None
+        raise Malformed(code) from None
     return value
 
 
-def id_of(fields: Fields) -> str:
-    return uri(fields.get("id", fields.get("@id")))
+def id_of(fields: Fields, code: str = "id") -> str:
+    return uri(fields.get("id", fields.get("@id")), code)
 
 
-def reference(value: object) -> str:
+def reference(value: object, code: str = "uri") -> str:
     """The id that a value gives or that the object in it has. Exactly one; raises Malformed."""
     if isinstance(value, list):
         if len(value) != 1:
-            raise Malformed("not_one")
+            raise Malformed(code)
         value = value[0]
     if isinstance(value, dict):
-        return id_of(value)
-    return uri(value)
+        return id_of(value, code)
+    return uri(value, code)
 
 
 def optional_reference(value: object) -> str | None:
@@ -71,6 +72,27 @@ def optional_uri(value: object) -> str | None:
         return optional_reference(value)
     except Malformed:
         return None
+
+
+def listed(value: object, most: int) -> list[object]:
+    """The first entries of a list; anything else stands for a list of itself alone."""
+    if value is None:
+        return []
+    return value[:most] if isinstance(value, list) else [value]
+
+
+def count(value: object) -> int | None:
+    """How many there are, or None for what is no number of things."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    return None
+
+
+def number(value: object, least: float, most: float) -> float | None:
+    """A number between two others, or None."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
+        return float(value)
+    return None
 
 
 def addressed(*fields: Fields) -> tuple[str, ...]:
@@ -100,6 +122,8 @@ def mapped_text(fields: Fields, name: str, most: int) -> str:
     value = fields.get(name)
     if isinstance(value, str):
         return text(value, most)
+    if value is not None and (found := _plain(value)) is not None:
+        return text(found, most)
     languages = fields.get(f"{name}Map")
     if isinstance(languages, dict):
         return text(next(iter(languages.values()), ""), most)
@@ -107,13 +131,12 @@ def mapped_text(fields: Fields, name: str, most: int) -> str:
 
 
 def language(fields: Fields) -> str:
-    """A language tag: Lemmy's `language`, or the one key of `contentMap`."""
-    found = fields.get("language")
+    """A language tag: Lemmy's `language`, or the key of `contentMap` under which the content is."""
+    found = next(iter(listed(fields.get("language"), 1)), None)
     if isinstance(found, dict):
         found = found.get("identifier")
     if not isinstance(found, str):
-        languages = fields.get("contentMap")
-        found = next(iter(languages), "") if isinstance(languages, dict) else ""
+        found = _mapped_language(fields.get("contentMap"), fields.get("content"))
     return found if len(found) <= 35 and LANGUAGE.fullmatch(found) and found != "und" else ""
 
 
@@ -129,7 +152,8 @@ def page_url(value: object, identifier: str) -> str | None:
         is_html, href = True, candidate
         if isinstance(candidate, dict):
             href = candidate.get("href")
-            is_html = candidate.get("mediaType", "text/html") == "text/html"
+            kind = candidate.get("mediaType", candidate.get("mimeType", "text/html"))
+            is_html = kind == "text/html"
         if isinstance(href, str) and is_same_origin(href, identifier):
             links.append((not is_html, href))
     return min(links, default=(False, ""))[1] or None
@@ -144,3 +168,19 @@ def moment(value: object) -> datetime | None:
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _plain(value: object) -> str | None:
+    """The text in a list of one, or in JSON-LD's form of a text with a language."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if isinstance(value, dict):
+        value = value.get("@value")
+    return value if isinstance(value, str) else None
+
+
+def _mapped_language(languages: object, content: object) -> str:
+    if not isinstance(languages, dict):
+        return ""
+    same = (name for name, said in languages.items() if said == content)
+    return str(next(same, next(iter(languages), "")))

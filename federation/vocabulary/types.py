@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from storage.parts import NO_PARTS, Parts
 
@@ -98,13 +98,28 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection or a page of one; `items` are addresses, or documents nobody vouches for."""
+
+    id: str | None
+    items: tuple[str | dict[str, Any], ...]
+    first: str | None
+    next: str | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
-    """`object` is the id when the object was not sent along; `addressed` is of both together."""
+    """`object` is the id when the object was not sent along; `addressed` is of both together.
+
+    `more` are further votes in the same poll: GoToSocial sends all that somebody chose at once.
+    """
 
     id: str
     actor: str
     object: Post | str
     addressed: tuple[str, ...]
+    more: tuple[Post, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +164,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
+    """`id` is empty where there is none: GoToSocial gives its deletions no id."""
+
     id: str
     actor: str
     object: str
@@ -207,4 +224,4 @@ Activity: TypeAlias = (
     | Undo
     | Announce
 )
-Document: TypeAlias = Activity | ActorDocument | Post | Tombstone
+Document: TypeAlias = Activity | ActorDocument | Post | Tombstone | Collection

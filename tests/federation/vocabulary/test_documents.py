@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.errors import FederationError, Malformed
-from federation.vocabulary.activities import activity_type, parse_activity, parse_document
-from federation.vocabulary.documents import Unsupported, parse_actor, parse_post
+from federation.vocabulary.activities import activity_type, parse_activity
+from federation.vocabulary.documents import Unsupported, parse_actor, parse_document, parse_post
 from federation.vocabulary.strict import decode_json
 from federation.vocabulary.types import (
     PUBLIC,
@@ -257,7 +257,8 @@ def test_keys_are_read_one_by_one_and_bad_ones_left_out():
     good = {"id": f"{ADA}#k", "owner": ADA, "publicKeyPem": "pem"}
     for shape in (good, [good], [{"id": 1}, "x", good]):
         assert [key.id for key in parse_actor({**ACTOR, "publicKey": shape}).keys] == [f"{ADA}#k"]
-    assert len(parse_actor({**ACTOR, "publicKey": [good] * 100}).keys) == 10
+    many = [{**good, "id": f"{ADA}#{number}"} for number in range(100)]
+    assert len(parse_actor({**ACTOR, "publicKey": many}).keys) == 10
 
 
 def activity(kind: str, inner: object) -> Any:
@@ -290,14 +291,14 @@ def test_what_a_create_leaves_out_is_its_actors():
     assert activity("Create", inner).object.author == ADA
 
 
-@pytest.mark.parametrize("kind", ["Like", "Move", "Create2", None, 5, {"a": 1}])
+@pytest.mark.parametrize("kind", ["Block", "Flag", "Create2", None, 5, {"a": 1}])
 def test_types_without_a_meaning_here_are_told_apart(kind: object):
     with pytest.raises(Unsupported):
         parse_activity({"id": "https://there.test/a/1", "type": kind, "actor": ADA, "object": ADA})
     with pytest.raises(Unsupported):
-        activity("Create", {**NOTE, "type": "Video"})
+        activity("Create", {**NOTE, "type": "ChatMessage"})
     with pytest.raises(Unsupported):
-        activity("Undo", {**NOTE, "type": "Like"})
+        activity("Undo", {**NOTE, "type": "Block"})
 
 
 def test_an_activity_of_two_meanings_is_refused():
