@@ -20,7 +20,9 @@ async def serving(
     config: uvicorn.Config | None = None,
 ) -> AsyncIterator[int]:
     """The port of a server that is stopped when the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    # With the protocol named, asyncio sends small answers at once.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     config = config or uvicorn.Config(
         app, http=protocol, ws="none", lifespan="off", log_config=None, server_header=False,
         access_log=False, proxy_headers=False, timeout_graceful_shutdown=1,
