@@ -36,7 +36,9 @@ COMMIT_SECONDS = 5.0
 RETRY_AFTER = 60
 
 # Idempotent changes of state, whose ids some servers use again (Misskey).
-REPEATABLE = frozenset({"Follow", "Undo", "Accept", "Reject"})
+REPEATABLE = frozenset(
+    {"Follow", "Undo", "Accept", "Reject", "Like", "Dislike", "EmojiReact", "Block"}
+)
 
 # Of a request that is refused only the host of its key is told, and no address of numbers.
 MAX_LOOK = 16_384

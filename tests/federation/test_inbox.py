@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import httpx
 import pytest
@@ -64,8 +67,9 @@ async def test_a_duplicate_is_accepted_and_kept_once(here: Here, peer: Peer):
     assert len(await here.inbox_states()) == 1
 
 
-async def test_a_follow_with_a_known_id_is_taken_again(here: Here, peer: Peer):
-    activity = follow(peer, peer.actor("ada"))
+@pytest.mark.parametrize("kind", ["Follow", "Undo", "Accept", "Reject", "Like", "EmojiReact"])
+async def test_a_change_of_state_with_a_known_id_is_taken_again(here: Here, peer: Peer, kind: str):
+    activity = follow(peer, peer.actor("ada")) | {"type": kind}
     for _ in range(2):
         assert (await post_signed(here.inbox, activity)).status_code == 202
     assert len(await here.inbox_states()) == 2
@@ -82,13 +86,13 @@ async def test_the_same_id_told_by_another_server_is_not_the_same(
 
 async def test_a_type_without_a_meaning_here_is_accepted_and_not_kept(here: Here, peer: Peer):
     ada = peer.actor("ada")
-    like = {
-        "id": f"{peer.origin}/likes/1",
-        "type": "Like",
+    travel = {
+        "id": f"{peer.origin}/travels/1",
+        "type": "Travel",
         "actor": ada,
         "object": "https://x.test/1",
     }
-    assert (await post_signed(here.inbox, like)).status_code == 202
+    assert (await post_signed(here.inbox, travel)).status_code == 202
     assert await here.inbox_states() == []
 
 
@@ -392,3 +396,74 @@ async def test_a_refusal_is_one_line_that_names_the_reason_and_the_server(
         "401 not_covered from there.example",
         "401 not_covered from nobody",
     ]
+
+
+@asynccontextmanager
+async def slow(here: Here, *tables: str) -> AsyncIterator[None]:
+    """Whoever writes to these tables waits until the end."""
+    async with here.database.pool.acquire() as conn, conn.transaction():
+        for table in tables:
+            await conn.execute(f"lock table {table} in share row exclusive mode")
+        yield
+
+
+async def test_r62_the_answer_comes_within_a_second_while_all_further_work_would_wait(
+    here: Here, peer: Peer
+):
+    ada = peer.actor("ada")
+    assert (await post_signed(here.inbox, note(peer, ada, 1))).status_code == 202
+    work = "posts memberships communities events activities destinations deliveries instances"
+    async with slow(here, *work.split()):
+        start = monotonic()
+        answer = await post_signed(here.inbox, note(peer, ada, 2))
+        assert (answer.status_code, monotonic() - start < 1.0) == (202, True)
+    assert len(await here.inbox_states()) == 2
+
+
+async def test_r62_the_answer_comes_within_a_second_when_the_commit_is_slow(here: Here, peer: Peer):
+    ada = peer.actor("ada")
+    assert (await post_signed(here.inbox, note(peer, ada, 1))).status_code == 202
+    async with slow(here, "inbox"):
+        start = monotonic()
+        task = asyncio.create_task(post_signed(here.inbox, note(peer, ada, 2)))
+        await asyncio.sleep(0.6)
+        assert not task.done()
+    assert (await task).status_code == 202
+    assert monotonic() - start < 1.0
+
+
+async def test_r62_a_commit_that_does_not_come_is_answered_with_503(
+    here: Here, peer: Peer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("federation.inbox.COMMIT_SECONDS", 0.2)
+    ada = peer.actor("ada")
+    assert (await post_signed(here.inbox, note(peer, ada, 1))).status_code == 202
+    async with slow(here, "inbox"):
+        answer = await post_signed(here.inbox, note(peer, ada, 2))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
+@pytest.mark.parametrize("is_declared", [True, False], ids=["declared", "chunked"])
+async def test_r62_more_than_a_megabyte_is_answered_with_413(
+    here: Here, peer: Peer, is_declared: bool
+):
+    body = json.dumps({**note(peer, peer.actor("ada")), "x": "y" * 1024 * 1024}).encode()
+    headers = signed_headers("post", here.inbox, body, f"{peer.origin}/actors/ada#main-key")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 65_536):
+            yield body[start : start + 65_536]
+
+    content = body if is_declared else pieces()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(here.inbox, content=content, headers=headers)
+    assert answer.status_code == 413
+    assert await here.inbox_states() == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[{}]", b'{"type": 1}', b"\xff\xfe", b"{}"])
+async def test_r62_malformed_json_is_answered_with_400(here: Here, peer: Peer, body: bytes):
+    ada = peer.actor("ada")
+    answer = await post_signed(here.inbox, body, key_uri=f"{ada}#main-key")
+    assert answer.status_code == 400
+    assert await here.inbox_states() == []

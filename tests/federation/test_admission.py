@@ -1,0 +1,195 @@
+"""Places in the inbox: what is too much hears 503 at once, and no server takes all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from federation import admission
+from federation.admission import BYTES_AT_ONCE, KNOWN_AT_ONCE, STRANGERS_PER_HOST, Admission, Full
+from storage.db import Database
+from tests.federation.conftest import Here
+from tests.federation.peer import Peer, post_signed, signed_headers
+from tests.federation.test_inbox import note
+
+HALF = KNOWN_AT_ONCE // 2
+HELD_SECONDS = 15.0
+
+
+@asynccontextmanager
+async def held(here: Here, table: str) -> AsyncIterator[None]:
+    """Nothing is written to the table meanwhile, so nothing that came in goes out again."""
+    async with here.database.pool.acquire() as conn, conn.transaction():
+        await conn.execute(f"lock table {table} in exclusive mode")
+        yield
+
+
+async def until(condition: Any) -> None:
+    end = monotonic() + HELD_SECONDS
+    while not condition():
+        assert monotonic() < end, "what was waited for did not come"
+        await asyncio.sleep(0.01)
+
+
+def posting(here: Here, peer: Peer, actor: str, numbers: range) -> list[asyncio.Task[Any]]:
+    return [
+        asyncio.create_task(post_signed(here.inbox, note(peer, actor, number)))
+        for number in numbers
+    ]
+
+
+async def statuses_of(tasks: list[asyncio.Task[Any]]) -> set[int]:
+    return {answer.status_code for answer in await asyncio.gather(*tasks)}
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine: what waits for a commit does not give up in the middle of a test."""
+    monkeypatch.setattr("federation.inbox.COMMIT_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_one_server_takes_at_most_half_of_the_places_and_others_still_come_in(
+    here: Here, peer: Peer, other_peer: Peer
+):
+    ada, eve = peer.actor("ada"), other_peer.actor("eve")
+    assert (await post_signed(here.inbox, note(peer, ada, 0))).status_code == 202
+    assert (await post_signed(here.inbox, note(other_peer, eve, 0))).status_code == 202
+    known = here.fed.admission.known
+    async with held(here, "inbox"):
+        first = posting(here, peer, ada, range(1, HALF + 1))
+        await until(lambda: known.taken == HALF)
+        refused = await post_signed(here.inbox, note(peer, ada, 999))
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) >= 30
+        second = posting(here, other_peer, eve, range(1, HALF + 1))
+        await until(lambda: known.taken == KNOWN_AT_ONCE)
+        assert known.taken_by == {peer.host: HALF, other_peer.host: HALF}
+        assert (await post_signed(here.inbox, note(other_peer, eve, 999))).status_code == 503
+    assert await statuses_of(first + second) == {202}
+    assert (known.taken, known.taken_by) == (0, {})
+    assert (await post_signed(here.inbox, note(peer, ada, 999))).status_code == 202
+    assert len(await here.inbox_states()) == 2 * HALF + 3
+
+
+@pytest.mark.usefixtures("patient")
+async def test_when_all_places_are_taken_nothing_is_checked_any_more(
+    here: Here, peer: Peer, other_peer: Peer
+):
+    ada, eve = peer.actor("ada"), other_peer.actor("eve")
+    for sender, actor in ((peer, ada), (other_peer, eve)):
+        assert (await post_signed(here.inbox, note(sender, actor, 0))).status_code == 202
+    async with held(here, "inbox"):
+        tasks = posting(here, peer, ada, range(1, HALF + 1))
+        tasks += posting(here, other_peer, eve, range(1, HALF + 1))
+        await until(lambda: here.fed.admission.known.taken == KNOWN_AT_ONCE)
+        headers = signed_headers("post", here.inbox, b"{", f"{ada}#main-key")
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.post(here.inbox, content=b"not what was signed", headers=headers)
+        assert answer.status_code == 503
+    assert await statuses_of(tasks) == {202}
+
+
+async def test_who_waits_for_an_unknown_key_keeps_only_its_own_server_waiting(
+    here: Here, peer: Peer, other_peer: Peer
+):
+    ada = peer.actor("ada")
+    assert (await post_signed(here.inbox, note(peer, ada, 0))).status_code == 202
+    answered = asyncio.Event()
+
+    async def hang(_: Any, __: Any) -> bool:
+        await answered.wait()
+        return False
+
+    other_peer.behaviour = hang
+    strangers = here.fed.admission.strangers
+    names = [other_peer.actor(f"eve{number}") for number in range(STRANGERS_PER_HOST)]
+    tasks = [
+        task
+        for number, name in enumerate(names)
+        for task in posting(here, other_peer, name, range(number, number + 1))
+    ]
+    await until(lambda: strangers.taken == STRANGERS_PER_HOST)
+    late = other_peer.actor("late")
+    assert (await post_signed(here.inbox, note(other_peer, late, 999))).status_code == 503
+    assert (await post_signed(here.inbox, note(peer, ada, 1))).status_code == 202
+    bea = peer.actor("bea")
+    assert (await post_signed(here.inbox, note(peer, bea, 2))).status_code == 202
+    answered.set()
+    assert await statuses_of(tasks) == {202}
+
+
+async def test_a_server_whose_activities_nobody_works_off_is_asked_to_wait(
+    here: Here, peer: Peer, other_peer: Peer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(admission, "LOOK_SECONDS", 0.0)
+    ada, eve = peer.actor("ada"), other_peer.actor("eve")
+    assert (await post_signed(here.inbox, note(peer, ada, 1))).status_code == 202
+    await here.fetch("update inbox set due_at = now() - interval '20 minutes'")
+    number = 2
+    while (answer := await post_signed(here.inbox, note(peer, ada, number))).status_code == 202:
+        number += 1
+        assert number < 50
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "300"
+    assert (await post_signed(here.inbox, note(other_peer, eve, 1))).status_code == 202
+    await here.work()
+    await post_signed(here.inbox, note(other_peer, eve, 2))
+    await until(lambda: not here.fed.admission.behind)
+    assert (await post_signed(here.inbox, note(peer, ada, 99))).status_code == 202
+
+
+async def test_a_refused_body_is_read_to_its_end_and_the_connection_stays(
+    here: Here, peer: Peer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(here.fed.admission, "strangers", admission.Room(0, 0))
+    body = json.dumps({**note(peer, peer.actor("ada")), "x": "y" * 300_000}).encode()
+    headers = signed_headers("post", here.inbox, body, f"{peer.actor('ada')}#main-key")
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"POST /inbox HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n".encode()
+    port = urlsplit(here.site.origin).port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(2):
+        writer.write(request + body[:1000])
+        await asyncio.sleep(0.05)
+        writer.write(body[1000:])
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nfull"), 10)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+    writer.close()
+
+
+async def test_bodies_together_are_bounded(emptied: Database):
+    door = Admission(emptied, lambda _: False)
+    with door.visit([]) as first, door.visit([]) as second:
+        first.hold(BYTES_AT_ONCE)
+        with pytest.raises(Full):
+            second.hold(1)
+    assert door.bytes_held == 0
+    await door.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"signature", b'keyId="https://There.test/actors/ada#main-key",signature="x"')],
+        [(b"signature", b'algorithm="hs2019",keyid="https://there.test/k"')],
+        [(b"signature-input", b'sig1=("@method");created=1;keyid="https://there.test/k"')],
+        [(b"signature", b'keyId="https://somebody@there.test/k"')],
+    ],
+)
+async def test_the_server_is_read_from_every_kind_of_signature(
+    emptied: Database, headers: list[tuple[bytes, bytes]]
+):
+    door = Admission(emptied, lambda _: False)
+    with door.visit(headers) as visit:
+        visit.come_in()
+        assert door.strangers.taken_by == {"there.test": 1}
+    await door.close()
