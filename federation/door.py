@@ -1,4 +1,8 @@
-"""The ActivityPub door: who asks, what they are shown, and one and the same 404 for the rest."""
+"""The ActivityPub door: who asks, what they are shown, and one and the same 404 for the rest.
+
+A server can demand that everybody signs (`dazzle policy signed-fetch on`). Then who does not is
+answered 401 before anything is looked up.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,14 @@ from starlette.routing import Route
 
 from federation.context import Federation
 from federation.negotiation import ACTIVITY, prefers_page
+from federation.signatures.accept import ACCEPT_SIGNATURE, OFFER_FOR_GET
 from federation.viewer import read_viewer
 from forum.errors import NotAllowed, NotFound
 from forum.site import Site
 from storage.audience import UNKNOWN_SERVER, Viewer
 from storage.db import Connection
 from storage.ids import MAX_ID
+from storage.site import requires_signed_fetch
 
 VARY = "Accept, Signature"
 SHARED = "public, max-age=60"
@@ -66,18 +72,32 @@ def route(fed: Federation, path: str, handler: Handler, *, is_open: bool = False
     """
 
     async def endpoint(request: Request) -> Response:
+        wants_page = prefers_page(request.headers.get("accept"))
         try:
             viewer = UNKNOWN_SERVER if is_open else await read_viewer(fed, request)
-            shown = await _ask(fed, request, viewer, handler)
+            async with fed.database.read() as conn:
+                must_sign = not is_open and await _must_sign(conn, viewer)
+                if must_sign and not wants_page:
+                    return sign_first()
+                shown = await handler(_ask(fed, conn, request, viewer))
         except NotFound:
             return not_found()
         except NotAllowed:
             return _answer(b"", "text/plain", PRIVATE, 403)
-        if shown.page_url is not None and prefers_page(request.headers.get("accept")):
+        if shown.page_url is not None and wants_page:
             return _see_other(shown)
+        if must_sign:
+            return sign_first()
         return _answer(shown.body, ACTIVITY, SHARED if shown.is_public else PRIVATE, shown.status)
 
     return Route(path, endpoint, methods=["GET"])
+
+
+def sign_first() -> Response:
+    """The same for what is there and what is not."""
+    answer = _answer(b'{"error":"signature required"}', "application/json", PRIVATE, 401)
+    answer.headers["www-authenticate"] = 'Signature headers="(request-target) host date"'
+    return answer
 
 
 def not_found() -> Response:
@@ -85,21 +105,24 @@ def not_found() -> Response:
     return _answer(b'{"error":"not found"}', "application/json", PRIVATE, 404)
 
 
-async def _ask(fed: Federation, request: Request, viewer: Viewer, handler: Handler) -> Shown:
-    async with fed.database.read() as conn:
-        ask = Ask(
-            conn,
-            fed.site,
-            viewer,
-            request.path_params,
-            request.query_params,
-            request.headers.get("user-agent", ""),
-        )
-        return await handler(ask)
+def _ask(fed: Federation, conn: Connection, request: Request, viewer: Viewer) -> Ask:
+    agent = request.headers.get("user-agent", "")
+    return Ask(conn, fed.site, viewer, request.path_params, request.query_params, agent)
+
+
+async def _must_sign(conn: Connection, viewer: Viewer) -> bool:
+    """Whether nothing is shown to who asks because it is not known who that is."""
+    return viewer == UNKNOWN_SERVER and await requires_signed_fetch(conn)
 
 
 def _answer(body: bytes, media_type: str, cache: str, status: int) -> Response:
-    headers = {"vary": VARY, "cache-control": cache, "x-content-type-options": "nosniff"}
+    """Each answer says that RFC 9421 is understood too: some servers learn it from here."""
+    headers = {
+        "vary": VARY,
+        "cache-control": cache,
+        "x-content-type-options": "nosniff",
+        ACCEPT_SIGNATURE: OFFER_FOR_GET,
+    }
     return Response(body, status, headers, media_type)
 
 

@@ -42,6 +42,17 @@ async def set_mode(conn: Connection, admin: Member, mode: str, now: datetime) ->
     await modlog.insert(conn, act)
 
 
+async def set_signed_fetch(
+    conn: Connection, admin: Member, is_required: bool, now: datetime
+) -> None:
+    """Whether other servers must sign what they ask for, public posts too."""
+    access.require_may_administer(admin)
+    if await sites.set_requires_signed_fetch(conn, is_required):
+        switch = "on" if is_required else "off"
+        act = Act(new_id(now), admin.actor_id, "signed_fetch", now, reason=switch)
+        await modlog.insert(conn, act)
+
+
 async def block_server(
     conn: Connection, admin: Member, host: str, reason: str, now: datetime
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from storage.db import Connection, fetch_one
 
 COLUMNS = """s.origin, s.title, s.contact, s.about_source, s.about_html, s.signup,
-  s.federation_mode, s.set_up_at, s.is_seeded, s.epoch"""
+  s.federation_mode, s.set_up_at, s.is_seeded, s.epoch, s.requires_signed_fetch"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class SiteRow:
     set_up_at: datetime | None
     is_seeded: bool
     epoch: int
+    requires_signed_fetch: bool
 
 
 READ = f"select {COLUMNS} from site s"
@@ -96,6 +97,26 @@ SET_MODE = "update site set federation_mode = $1, epoch = epoch + 1"
 
 async def set_federation_mode(conn: Connection, mode: str) -> None:
     await conn.execute(SET_MODE, mode)
+
+
+READ_SIGNED_FETCH = "select requires_signed_fetch from site"
+
+
+async def requires_signed_fetch(conn: Connection) -> bool:
+    """Whether other servers are shown nothing but keys and discovery unless they sign."""
+    return bool(await conn.fetchval(READ_SIGNED_FETCH))
+
+
+SET_SIGNED_FETCH = """
+update site set requires_signed_fetch = $1
+where requires_signed_fetch <> $1
+returning true
+"""
+
+
+async def set_requires_signed_fetch(conn: Connection, is_required: bool) -> bool:
+    """False when it was so before."""
+    return bool(await conn.fetchval(SET_SIGNED_FETCH, is_required))
 
 
 SET_SETUP_TOKEN = "update site set setup_token_hash = $1 where set_up_at is null"  # noqa: S105

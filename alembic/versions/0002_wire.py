@@ -107,6 +107,12 @@ alter table instances
 -- Whether a request without a signature is shown anything but keys and discovery.
 alter table site
   add column requires_signed_fetch boolean not null default false;
+alter table modlog
+  drop constraint modlog_action_check,
+  add constraint modlog_action_check check (action in ('remove_post', 'stop_member', 'let_member',
+    'accept_member', 'refuse_member', 'remove_member', 'close_report', 'block_server',
+    'allow_server', 'unblock_server', 'federation_mode', 'signed_fetch', 'let_in',
+    'suspend_account', 'unsuspend_account'));
 
 -- `lost_since`: what was queued since then was dropped when the host was parked, and is made up for
 -- when it speaks again. `retired_at`: it said itself that it is gone for good.

@@ -37,6 +37,19 @@ def mode_command(mode: str) -> None:
     click.echo(f"Federation: {mode}.")
 
 
+@policy.command("signed-fetch")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+def signed_fetch(switch: str) -> None:
+    """Show posts and people only to servers that sign their requests; some software cannot."""
+
+    async def decide(conn: Connection, settings: Settings) -> None:
+        admin = await operator(conn, settings)
+        await rules.set_signed_fetch(conn, admin, switch == "on", datetime.now(UTC))
+
+    with_database(decide)
+    click.echo(f"Signed fetch: {switch}.")
+
+
 @policy.command("block")
 @click.argument("host")
 @click.option("--reason", default="")
@@ -66,11 +79,13 @@ def allow(host: str, reason: str) -> None:
 
 @policy.command("list")
 def list_command() -> None:
-    """The mode, and every server that is blocked or allowed."""
+    """The mode, whether requests must be signed, and every server that is blocked or allowed."""
 
     async def read(conn: Connection, settings: Settings) -> list[str]:
         del settings
-        lines = [f"mode {(await read_site(conn)).federation_mode or 'not chosen'}"]
+        site = await read_site(conn)
+        lines = [f"mode {site.federation_mode or 'not chosen'}"]
+        lines += ["signed-fetch on"] if site.requires_signed_fetch else []
         after = ""
         while page := await instances.list_decided(conn, after=after, limit=PAGE):
             lines += [f"{i.policy} {i.host}" for i in page]

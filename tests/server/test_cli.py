@@ -89,6 +89,7 @@ def test_help_names_every_command(run):
         ["community", "create", "marfan"],
         ["policy", "mode", "everybody"],
         ["policy", "block", "not a host"],
+        ["policy", "signed-fetch", "perhaps"],
         ["backup"],
         ["restore", "/nonexistent/file"],
         ["seed", "--which", "c"],
@@ -173,6 +174,10 @@ def test_the_policy_is_decided_and_listed(run):
         assert run("policy", *words).returncode == 0
     listed = run("policy", "list").stdout.splitlines()
     assert listed == ["mode named", "allowed a.example", "refused b.example"]
+    assert run("policy", "signed-fetch", "on").returncode == 0
+    assert run("policy", "list").stdout.splitlines()[:2] == ["mode named", "signed-fetch on"]
+    assert run("policy", "signed-fetch", "off").returncode == 0
+    assert "signed-fetch" not in run("policy", "list").stdout
     assert run("policy", "unblock", "b.example").returncode == 0
     assert "refused b.example" not in run("policy", "list").stdout
 

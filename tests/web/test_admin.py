@@ -70,6 +70,26 @@ async def test_the_question_about_other_servers_is_answered(
         assert await conn.fetchval("select federation_mode from site") == "nobody"
 
 
+async def test_other_servers_can_be_made_to_say_who_they_are(
+    database: Database, browser: Open
+) -> None:
+    admin = await admin_of(database, browser)
+    form = {"federation_mode": "open"}
+    await admin.send("/admin", "/admin/federation", **form, signed_fetch="yes")
+    kept = (await admin.page("/admin")).form("/admin/federation").fields
+    assert kept["signed_fetch"] == "yes"
+    again = await admin.post("/admin/facts", {"form_token": await admin.token("/admin")})
+    assert again.status_code == 422
+    assert 'name="signed_fetch" value="yes" checked' in again.text
+    await admin.act("/admin/federation", **form)
+    async with database.read() as conn:
+        assert await conn.fetchval("select requires_signed_fetch from site") is False
+        log = await conn.fetch(
+            "select reason from modlog where action = 'signed_fetch' order by id"
+        )
+    assert [row["reason"] for row in log] == ["on", "off"]
+
+
 async def test_a_blocked_server_is_no_longer_seen(database: Database, browser: Open) -> None:
     admin = await admin_of(database, browser)
     async with database.write() as conn:

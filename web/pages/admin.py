@@ -74,13 +74,14 @@ async def save_facts(visit: Visit) -> Response:
 
 
 async def choose_mode(visit: Visit) -> Response:
-    """With which other servers posts are exchanged."""
+    """With which other servers posts are exchanged, and whether they must say who they are."""
     admin, form = _require_admin(visit), visit.form
     mode = form.choice("federation_mode", policy.MODES)
     with form.checked():
         form.stop_if_wrong()
         async with visit.services.database.write() as conn:
             await policy.set_mode(conn, admin, mode, visit.now)
+            await policy.set_signed_fetch(conn, admin, form.is_ticked("signed_fetch"), visit.now)
         visit.web.facts.forget()
         return respond.redirect(visit, "/admin", done="saved", anchor="servers")
     async with visit.services.database.read() as conn:
