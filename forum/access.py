@@ -7,6 +7,7 @@ viewer may not even know of never gets this far: it was not found.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from forum.errors import NotAllowed
@@ -14,6 +15,7 @@ from storage.accounts import Account
 from storage.actors import Actor
 from storage.communities import Community
 from storage.memberships import Membership
+from storage.polls import Poll
 from storage.sessions import Member
 from storage.threads import Post
 
@@ -25,6 +27,8 @@ def why_not_act(actor: Actor, account: Account | None) -> str | None:
     """What keeps an actor from doing anything here. Remote actors have no account."""
     if actor.state != "live":
         return "suspended"
+    if actor.moved_to is not None:
+        return "moved"
     if not actor.is_local:
         return None
     if account is None or account.state == "suspended":
@@ -86,6 +90,87 @@ def may_erase(author: Actor, post: Post) -> bool:
 
 def require_may_erase(author: Actor, post: Post) -> None:
     _refuse(None if may_erase(author, post) else "not_yours")
+
+
+def why_not_edit(author: Actor, post: Post, *, blocked: bool = False) -> str | None:
+    """What keeps somebody from changing a post, beside what keeps them from writing at all.
+
+    `blocked`: as for answering. Changed words are new words.
+    """
+    if author.id != post.author_id:
+        return "not_yours"
+    if post.state != "live" or post.kind == "boost":
+        return "post_gone"
+    return "blocked" if blocked else None
+
+
+def may_edit(author: Actor, post: Post, *, blocked: bool = False) -> bool:
+    return why_not_edit(author, post, blocked=blocked) is None
+
+
+def require_may_edit(author: Actor, post: Post, *, blocked: bool = False) -> None:
+    _refuse(why_not_edit(author, post, blocked=blocked))
+
+
+def why_not_react(community: Community, post: Post, *, blocked: bool) -> str | None:
+    """Whoever may answer a post may react to it, and vote in it."""
+    if post.community_id != community.id or post.kind == "boost":
+        return "other_community"
+    if post.state != "live":
+        return "post_gone"
+    return "blocked" if blocked else None
+
+
+def may_react(community: Community, post: Post, *, blocked: bool) -> bool:
+    return why_not_react(community, post, blocked=blocked) is None
+
+
+def require_may_react(community: Community, post: Post, *, blocked: bool) -> None:
+    _refuse(why_not_react(community, post, blocked=blocked))
+
+
+def why_not_vote(
+    voter: Actor,
+    post: Post,
+    poll: Poll,
+    *,
+    has_voted: bool,
+    choices: Sequence[int],
+    now: datetime,
+) -> str | None:
+    """What keeps somebody who may react to a post from voting in its poll."""
+    if voter.id == post.author_id:
+        return "own_poll"
+    if poll.is_over(now):
+        return "poll_ended"
+    if has_voted:
+        return "voted"
+    return "one_choice" if len(choices) > 1 and not poll.is_many else None
+
+
+def may_vote(
+    voter: Actor,
+    post: Post,
+    poll: Poll,
+    *,
+    has_voted: bool,
+    choices: Sequence[int],
+    now: datetime,
+) -> bool:
+    why_not = why_not_vote(voter, post, poll, has_voted=has_voted, choices=choices, now=now)
+    return why_not is None
+
+
+def require_may_vote(
+    voter: Actor,
+    post: Post,
+    poll: Poll,
+    *,
+    has_voted: bool,
+    choices: Sequence[int],
+    now: datetime,
+) -> None:
+    _refuse(why_not_vote(voter, post, poll, has_voted=has_voted, choices=choices, now=now))
 
 
 def may_moderate(

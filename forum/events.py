@@ -72,13 +72,14 @@ class Reacted(Event, frozen=True):
 
 
 class ReactionTakenBack(Event, frozen=True):
-    """The same, undone."""
+    """The same, undone. `uri` is the activity that had told it; None when none had."""
 
     post_id: int
     actor_id: int
     kind: str
     content: str
     source_uri: str | None
+    uri: str | None = None
 
 
 class MembershipAsked(Event, frozen=True):

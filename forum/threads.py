@@ -8,25 +8,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from forum import access, policy
+from forum import access, polls
+from forum.drafts import check_draft, check_poll, type_with
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
 from forum.outbox import record_event
 from forum.site import Site
-from forum.text import NOTE_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Draft
+from forum.standing import community_of, is_blocked, require_writer
+from forum.text import Draft
 from storage import (
-    accounts,
     activities,
-    blocks,
-    communities,
     deliveries,
+    edits,
     inbox,
     memberships,
     modlog,
     posts,
+    reactions,
     threads,
     tombstones,
 )
+from storage import polls as stored_polls
 from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Connection
@@ -35,20 +37,22 @@ from storage.modlog import Act
 from storage.parts import to_stored
 from storage.threads import Post
 
-HTML_LENGTH = 200_000
-LANGUAGE_LENGTH = 35
 DEPTH = 50
 AUDIENCE = {"anyone": "public", "members": "community"}
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a post of another server comes from. `source_uri` is the activity that brought it."""
+    """Where a post of another server comes from. `source_uri` is the activity that brought it.
+
+    `edited_at` is when it was last changed there, if it was.
+    """
 
     uri: str
     url: str | None
     published_at: datetime
     source_uri: str | None
+    edited_at: datetime | None = None
 
 
 async def start_thread(
@@ -72,11 +76,11 @@ async def start_thread(
         if made is not None:
             return made
     await _require_author(conn, author, community, origin, now)
-    draft = _check(draft, is_thread=True, is_ours=origin is None)
+    draft = _check(draft, is_thread=True, is_ours=origin is None, now=now)
     post_id = new_id(now)
     post = _post(site, post_id, author, community, draft, origin, now)
     event = ThreadStarted(post_id, origin.source_uri if origin else None)
-    return await _keep(conn, author, post, event, submission, now)
+    return await _keep(conn, author, post, draft, event, submission, now)
 
 
 async def reply(
@@ -95,11 +99,11 @@ async def reply(
         made = await posts.claim_submission(conn, author.id, submission)
         if made is not None:
             return made
-    community = await _community_of(conn, parent)
+    community = await community_of(conn, parent)
     await _require_author(conn, author, community, origin, now)
-    is_blocked = await blocks.is_blocked_by_authors(conn, [parent.thread_id, parent.id], author.id)
-    access.require_may_answer(community, parent, blocked=is_blocked)
-    draft = _check(draft, is_thread=False, is_ours=origin is None)
+    blocked = await is_blocked(conn, author, parent.thread_id, parent.id)
+    access.require_may_answer(community, parent, blocked=blocked)
+    draft = _check(draft, is_thread=False, is_ours=origin is None, now=now)
     post_id = new_id(now)
     post = replace(
         _post(site, post_id, author, community, draft, origin, now, thread_id=parent.thread_id),
@@ -108,7 +112,7 @@ async def reply(
         path=[*parent.path[:DEPTH], post_id],
     )
     event = ReplyPosted(post_id, origin.source_uri if origin else None)
-    return await _keep(conn, author, post, event, submission, now)
+    return await _keep(conn, author, post, draft, event, submission, now)
 
 
 async def erase_post(
@@ -126,6 +130,9 @@ async def erase_post(
     access.require_may_erase(author, post)
     if not await posts.erase(conn, post.id, post.thread_id):
         return
+    await edits.drop_of_post(conn, post.id)
+    await stored_polls.drop_of_post(conn, post.id)
+    await reactions.drop_of_post(conn, post.id)
     await inbox.drop_body_of_post(conn, post.id)
     await activities.drop_bodies_of_post(conn, post.id)
     await deliveries.cancel_post(conn, post.id)
@@ -197,55 +204,19 @@ async def is_deleted(conn: Connection, uri: str, host: str) -> bool:
 async def _require_author(
     conn: Connection, author: Actor, community: Community, origin: Origin | None, now: datetime
 ) -> None:
-    """The rule for writing in a community, the same for people here and elsewhere."""
-    account = await accounts.read_account(conn, author.id) if author.is_local else None
-    access.require_may_act(author, account)
+    """The rule for writing, and that a post is from where its author is."""
+    await require_writer(conn, author, community, now)
     if author.is_local == (origin is not None):
         raise Invalid("bad_origin")
-    if origin is not None:
-        await policy.require_host(conn, author.host)
-        if await is_deleted(conn, origin.uri, author.host):
-            raise NotAllowed("erased")
-    if author.is_local or community.is_local:
-        membership = await memberships.read_membership(conn, community.id, author.id)
-        access.require_may_post(community, membership, now)
-    elif not await memberships.has_local(conn, community.id):
-        raise NotAllowed("nobody_here_reads")
+    if origin is not None and await is_deleted(conn, origin.uri, author.host):
+        raise NotAllowed("erased")
 
 
-async def _community_of(conn: Connection, parent: Post) -> Community:
-    if parent.community_id is None:
-        raise NotAllowed("other_community")
-    community = await communities.read_unfiltered(conn, parent.community_id)
-    if community is None:
-        raise NotFound
-    return community
-
-
-def _check(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
-    """What a post may hold. People here are told; what comes from elsewhere is cut to fit."""
-    title = draft.title.strip() if is_thread else ""
-    if is_thread and not title:
-        raise Invalid("empty", field="title")
-    if not is_thread and not draft.html.strip():
-        raise Invalid("empty", field="source")
-    if is_ours:
-        for field, text, most in (
-            ("title", title, TITLE_LIMIT),
-            ("source", draft.source, TEXT_LIMIT),
-            ("content_note", draft.content_note, NOTE_LIMIT),
-        ):
-            if len(text) > most:
-                raise Invalid("too_long", field=field)
-    if len(draft.html) > HTML_LENGTH:
-        raise Invalid("too_long", field="source")
-    return replace(
-        draft,
-        title=title[:TITLE_LIMIT],
-        source=draft.source if len(draft.source) <= TEXT_LIMIT else "",
-        content_note=draft.content_note.strip()[:NOTE_LIMIT],
-        language=draft.language if len(draft.language) <= LANGUAGE_LENGTH else "",
-    )
+def _check(draft: Draft, *, is_thread: bool, is_ours: bool, now: datetime) -> Draft:
+    """The draft as it is stored, its poll too."""
+    draft = check_draft(draft, is_thread=is_thread, is_ours=is_ours)
+    poll = None if draft.poll is None else check_poll(draft.poll, is_ours=is_ours, now=now)
+    return replace(draft, poll=poll, type=type_with(draft, poll))
 
 
 def _post(
@@ -279,7 +250,7 @@ def _post(
         language=draft.language,
         is_local=author.is_local,
         published_at=min(origin.published_at, now) if origin else now,
-        edited_at=None,
+        edited_at=min(origin.edited_at, now) if origin and origin.edited_at else None,
         version=1,
         type=draft.type,
         parts=to_stored(draft.parts),
@@ -290,6 +261,7 @@ async def _keep(
     conn: Connection,
     author: Actor,
     post: Post,
+    draft: Draft,
     event: Event,
     submission: str | None,
     now: datetime,
@@ -297,6 +269,8 @@ async def _keep(
     kept = await posts.insert(conn, post)
     if kept is None:
         return await _known(conn, author, post.uri)
+    if draft.poll is not None:
+        await polls.attach(conn, kept, draft.poll)
     if kept.kind == "reply":
         await posts.note_reply(conn, kept.thread_id, kept.published_at)
     if submission is not None:

@@ -5,18 +5,21 @@ A row is never deleted, so a name that was used once can not be taken by somebod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
 
 COLUMNS = """a.id, a.uri, a.kind, a.type, a.host, a.is_local, a.name, a.display_name,
-  a.summary_html, a.url, a.inbox, a.shared_inbox, a.followers, a.state"""
+  a.summary_html, a.url, a.inbox, a.shared_inbox, a.followers, a.state, a.moved_to,
+  a.also_known_as"""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
+    """`moved_to` is who it is now; `also_known_as` are others that it says it is too."""
+
     id: int
     uri: str
     kind: str
@@ -31,12 +34,14 @@ class Actor:
     shared_inbox: str | None
     followers: str | None
     state: str
+    moved_to: int | None = None
+    also_known_as: list[str] = field(default_factory=list)
 
 
 INSERT = """
 insert into actors (id, uri, kind, type, host, is_local, name, display_name, summary_html, url,
-  inbox, shared_inbox, followers, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+  inbox, shared_inbox, followers, state, also_known_as)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 on conflict do nothing
 returning id
 """
@@ -50,14 +55,14 @@ async def insert(conn: Connection, actor: Actor) -> bool:
 
 UPSERT_REMOTE = f"""
 insert into actors as a (id, uri, kind, type, host, is_local, name, display_name, summary_html, url,
-  inbox, shared_inbox, followers, state, fetched_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  inbox, shared_inbox, followers, state, also_known_as, fetched_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (uri) do update
 set type = excluded.type, host = excluded.host, name = excluded.name,
   display_name = excluded.display_name, summary_html = excluded.summary_html, url = excluded.url,
   inbox = excluded.inbox, shared_inbox = excluded.shared_inbox, followers = excluded.followers,
   state = case when a.state = 'gone' then excluded.state else a.state end,
-  fetched_at = excluded.fetched_at
+  also_known_as = excluded.also_known_as, fetched_at = excluded.fetched_at
 where not a.is_local and a.kind = excluded.kind
 returning {COLUMNS}
 """
@@ -69,7 +74,8 @@ async def upsert_remote(conn: Connection, actor: Actor, now: datetime) -> Actor:
     """Store or refresh an actor of another server; the row that stands for its URI afterwards.
 
     The stored id is kept. A suspension is not lifted by a fetch, a local actor is never touched,
-    and a person does not turn into a community: then the row comes back as it was.
+    and a person does not turn into a community: then the row comes back as it was. Nobody moves
+    by a fetch.
     """
     if actor.is_local:
         raise ValueError("a local actor is inserted, not fetched")
@@ -210,4 +216,5 @@ def _values(actor: Actor) -> tuple[object, ...]:
         actor.shared_inbox,
         actor.followers,
         actor.state,
+        actor.also_known_as,
     )

@@ -66,7 +66,61 @@ async def note_reply(conn: Connection, thread_id: int, at: datetime) -> None:
     await conn.execute(NOTE_REPLY, thread_id, at)
 
 
+# Whatever changes a post holds its thread first, so that two who change a thread wait for each
+# other and never in a circle.
 LOCK_THREAD = "select id from posts where id = $1 for no key update"
+
+READ = f"select {COLUMNS} from posts p where p.id = $1"
+
+
+async def hold(conn: Connection, post_id: int, thread_id: int) -> Post | None:
+    """The post as it is now; nobody changes it, or its thread, until the transaction ends.
+
+    Two statements on purpose: the second one sees what the holder of the lock committed.
+    """
+    await conn.execute(LOCK_THREAD, thread_id)
+    return await fetch_one(conn, Post, READ, post_id)
+
+
+REWRITE = f"""
+update posts as p
+set title = $2, source = $3, html = $4, content_note = $5, sensitive = $6, language = $7,
+  type = $8, parts = $9, edited_at = $10, version = p.version + 1
+where p.id = $1 and p.state = 'live'
+returning {COLUMNS}
+"""
+
+TOUCH = "update posts set version = version + 1 where id = $1"
+
+
+async def rewrite(conn: Connection, post: Post) -> Post | None:
+    """What the post says from now on. The caller holds it; None when it is not live."""
+    rewritten = await fetch_one(
+        conn,
+        Post,
+        REWRITE,
+        post.id,
+        post.title,
+        post.source,
+        post.html,
+        post.content_note,
+        post.sensitive,
+        post.language,
+        post.type,
+        post.parts,
+        post.edited_at,
+    )
+    if rewritten is not None and post.thread_id != post.id:
+        await conn.execute(TOUCH, post.thread_id)
+    return rewritten
+
+
+async def touch(conn: Connection, post_id: int, thread_id: int) -> None:
+    """Something that is shown with the post has changed. The caller holds it."""
+    await conn.execute(TOUCH, post_id)
+    if thread_id != post_id:
+        await conn.execute(TOUCH, thread_id)
+
 
 ERASE = """
 update posts

@@ -93,12 +93,19 @@ create index activities_passing on activities (created_at)
 
 alter table actors
   add column moved_to bigint references actors,
+  add column moved_at timestamptz,
   add column also_known_as text[] not null default '{}';
 create index actors_moved_to on actors (moved_to) where moved_to is not null;
 
 -- Public keys are kept as PEM whatever their kind; an Ed25519 key signs proofs (FEP-8b32).
 alter table actor_keys
   add column kind text not null default 'rsa' check (kind in ('rsa', 'ed25519'));
+
+-- Who left for good, and whose words are still being taken out.
+create table departures (
+  actor_id bigint primary key references actors,
+  at timestamptz not null default now()
+);
 
 -- How a server wants requests signed, once it has shown that.
 alter table instances
@@ -114,11 +121,28 @@ alter table modlog
     'allow_server', 'unblock_server', 'federation_mode', 'signed_fetch', 'let_in',
     'suspend_account', 'unsuspend_account'));
 
--- `lost_since`: what was queued since then was dropped when the host was parked, and is made up for
--- when it speaks again. `retired_at`: it said itself that it is gone for good.
+-- `lost_since`: what was to be sent since then was dropped, because the server did not answer for two
+-- weeks (`parked_at`), said that it is gone (`retired_at`), or was blocked. `back_at`: it speaks
+-- again, and what it missed until then is made up for; `caught_up_to` is the last activity that was
+-- looked at for it.
 alter table destinations
   add column lost_since timestamptz,
-  add column retired_at timestamptz;
+  add column retired_at timestamptz,
+  add column back_at timestamptz,
+  add column caught_up_to bigint,
+  add column catching_until timestamptz;
+create index destinations_back on destinations (back_at) where back_at is not null;
+
+-- Communities elsewhere whose list of members here may differ from ours (FEP-8fcf). A row stays, so
+-- that none is asked too often.
+create table follower_checks (
+  community_id bigint primary key references communities,
+  url text not null check (octet_length(url) between 1 and 2048),
+  digest text not null check (octet_length(digest) = 64),
+  is_due boolean not null default true,
+  claimed_until timestamptz,
+  checked_at timestamptz
+);
 
 -- Conversations and communities elsewhere that are to be read again, because something was missed.
 create table backfills (

@@ -10,6 +10,7 @@ from storage.parts import NO_PARTS, Parts
 TITLE_LIMIT = 200
 TEXT_LIMIT = 10_000
 NOTE_LIMIT = 200
+OPTION_LIMIT = 200  # of an answer in a poll
 
 
 @dataclass(frozen=True, slots=True)

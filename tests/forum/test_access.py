@@ -93,6 +93,8 @@ def post(*, state: str = "live", kind: str = "thread", where: int | None = HERE)
         published_at=NOW,
         edited_at=None,
         version=1,
+        type="Note",
+        parts=None,
     )
 
 

@@ -1,0 +1,63 @@
+"""Reads what the write rule asks for: the account, the standing in a community, who blocks whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from forum import access, policy
+from forum.errors import NotAllowed, NotFound
+from storage import accounts, blocks, communities, memberships
+from storage.actors import Actor
+from storage.communities import Community
+from storage.db import Connection
+from storage.threads import Post
+
+
+async def require_active(conn: Connection, actor: Actor) -> None:
+    """Somebody who may do anything at all, from a server with which we exchange anything."""
+    account = await accounts.read_account(conn, actor.id) if actor.is_local else None
+    access.require_may_act(actor, account)
+    if not actor.is_local:
+        await policy.require_host(conn, actor.host)
+
+
+async def require_writer(
+    conn: Connection, actor: Actor, community: Community, now: datetime
+) -> None:
+    """The rule for writing in a community, the same for people here and elsewhere.
+
+    Of a community elsewhere and somebody elsewhere we cannot know the standing: the caller has
+    checked that the community's own server passed it on.
+    """
+    await require_active(conn, actor)
+    if actor.is_local or community.is_local:
+        membership = await memberships.read_membership(conn, community.id, actor.id)
+        access.require_may_post(community, membership, now)
+    elif not await memberships.has_local(conn, community.id):
+        raise NotAllowed("nobody_here_reads")
+
+
+async def require_participant(
+    conn: Connection, actor: Actor, post: Post, now: datetime
+) -> Community:
+    """Whoever may answer a post may also vote in it and react to it; the community it is in."""
+    community = await community_of(conn, post)
+    await require_writer(conn, actor, community, now)
+    blocked = await is_blocked(conn, actor, post.thread_id, post.id)
+    access.require_may_react(community, post, blocked=blocked)
+    return community
+
+
+async def is_blocked(conn: Connection, actor: Actor, *post_ids: int) -> bool:
+    """Whether the author of one of these posts does not want to meet this person."""
+    return await blocks.is_blocked_by_authors(conn, list(post_ids), actor.id)
+
+
+async def community_of(conn: Connection, post: Post) -> Community:
+    """Raises NotAllowed for a post outside any community."""
+    if post.community_id is None:
+        raise NotAllowed("other_community")
+    community = await communities.read_unfiltered(conn, post.community_id)
+    if community is None:
+        raise NotFound
+    return community
