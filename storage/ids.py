@@ -16,6 +16,11 @@ def new_id(at: datetime) -> int:
     return (int(at.timestamp() * 1000) << 16) | secrets.randbits(16)
 
 
+def first_id(at: datetime) -> int:
+    """The lowest id that `new_id` makes at that moment."""
+    return int(at.timestamp() * 1000) << 16
+
+
 def time_of(identifier: int) -> datetime:
     """The moment, to the millisecond, that is written in an id."""
     return datetime.fromtimestamp((identifier >> 16) / 1000, UTC)
