@@ -11,6 +11,7 @@ from forum.errors import NotFound
 from storage import activities, actors, collections, communities, instances, threads
 from storage.actors import Actor
 from storage.collections import Entry
+from storage.polls import read_poll
 from storage.threads import Post
 
 PAGE = 50
@@ -23,9 +24,10 @@ async def show_post(ask: Ask) -> Shown:
         return await _show_tombstone(ask)
     if not post.is_local or post.community_id is None:
         raise NotFound
-    note = posts.note(ask.site, await _written(ask, post), named=not await _hides_named(ask))
+    written, named = await _written(ask, post), not await _hides_named(ask)
+    document = posts.document_of(ask.site, written, named=named)
     page_url = ask.site.thread_url(post.thread_id, post.id)
-    return Shown(to_bytes(note), post.audience == "public", page_url)
+    return Shown(to_bytes(document), post.audience == "public", page_url)
 
 
 async def show_replies(ask: Ask) -> Shown:
@@ -83,7 +85,8 @@ async def _written(ask: Ask, post: Post) -> posts.Written:
     if author is None or community is None:
         raise NotFound
     parent_uri, parent_author = await _parent(ask, post)
-    return posts.Written(post, author, community, parent_uri, parent_author)
+    poll = await read_poll(ask.conn, ask.viewer, post.id) if post.type == "Question" else None
+    return posts.Written(post, author, community, parent_uri, parent_author, poll)
 
 
 async def _parent(ask: Ask, post: Post) -> tuple[str | None, Actor | None]:

@@ -100,6 +100,30 @@ async def recipients_in_thread(conn: Connection, thread_id: int) -> list[Recipie
     return await fetch_all(conn, Recipient, RECIPIENTS_IN_THREAD, thread_id)
 
 
+# A vote goes to the author of the poll alone, and a like to the author of the post. In a closed
+# community only to one who is known to be in it: a member, or somebody of the server that runs it.
+RECIPIENTS_OF_AUTHOR = """
+select a.inbox, a.host, i.software
+from actors a
+join communities c on c.actor_id = $1
+join actors g on g.id = c.actor_id
+left join instances i on i.host = a.host
+where a.id = $2 and not a.is_local and a.state = 'live'
+  and (c.readers = 'anyone' or a.host = g.host or exists (
+    select 1 from memberships m
+    where m.community_id = c.actor_id and m.actor_id = a.id and m.state = 'accepted'))
+  and exists (select 1 from travelling_communities(a.host) t where t.actor_id = c.actor_id)
+  and exists (select 1 from admitted(a.host))
+"""
+
+
+async def recipients_of_author(
+    conn: Connection, community_id: int, author_id: int
+) -> list[Recipient]:
+    """The own inbox of somebody elsewhere who wrote in a community; nothing if it may not know."""
+    return await fetch_all(conn, Recipient, RECIPIENTS_OF_AUTHOR, community_id, author_id)
+
+
 READS_COMMUNITY = """
 select exists (
   select 1 from readable_communities($2::bigint, $3::text) c where c.actor_id = $1)

@@ -12,7 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from federation.context import Federation
+from federation.publish.edits import publish_edit, publish_tally
 from federation.publish.membership import publish_answer, publish_asking, publish_leaving
+from federation.publish.personal import publish_reaction, publish_taking_back, publish_vote
 from federation.publish.press import Press
 from federation.publish.threads import publish_erasure, publish_post, publish_removal
 from forum.outbox import decode_event
@@ -29,6 +31,11 @@ PUBLISHERS: dict[str, Publisher] = {
     "ReplyPosted": publish_post,
     "PostErased": publish_erasure,
     "PostRemoved": publish_removal,
+    "PostEdited": publish_edit,
+    "PollTallied": publish_tally,
+    "PollVoted": publish_vote,
+    "Reacted": publish_reaction,
+    "ReactionTakenBack": publish_taking_back,
     "MembershipAsked": publish_asking,
     "MembershipLeft": publish_leaving,
     "FollowAnswered": publish_answer,

@@ -88,11 +88,20 @@ class Press:
         """The bytes of another server's activity, while they are kept."""
         return self._bodies.get(source_uri) if source_uri else None
 
+    def new_id(self) -> int:
+        return next(self._ids)
+
     def keep(
-        self, actor_id: int, kind: str, post_id: int | None, render: Callable[[str], bytes]
+        self,
+        actor_id: int,
+        kind: str,
+        post_id: int | None,
+        render: Callable[[str], bytes],
+        *,
+        activity_id: int | None = None,
     ) -> Activity:
         """Render an activity under a new id, once, and store its bytes with the next `flush`."""
-        activity_id = next(self._ids)
+        activity_id = activity_id or self.new_id()
         uri = self.site.activity_uri(activity_id)
         activity = Activity(activity_id, uri, actor_id, kind, post_id, render(uri))
         self._activities.append(activity)

@@ -14,6 +14,7 @@ from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient
 from storage.communities import Community
+from storage.polls import Poll, read_poll_unfiltered
 from storage.threads import Post
 
 
@@ -96,4 +97,10 @@ async def written(press: Press, subject: Subject) -> Written:
         subject.community,
         None if parent is None else parent.uri,
         parent_author,
+        await _poll(press, post),
     )
+
+
+async def _poll(press: Press, post: Post) -> Poll | None:
+    """Asked for questions only: a plain reply pays nothing for polls."""
+    return await read_poll_unfiltered(press.conn, post.id) if post.type == "Question" else None

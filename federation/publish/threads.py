@@ -158,7 +158,7 @@ async def _retract_from_microblogs(
 
 
 async def _create(press: Press, subject: Subject) -> Activity:
-    post = posts.note(press.site, await written(press, subject))
+    post = posts.document_of(press.site, await written(press, subject))
     return await keep_own(
         press,
         subject,

@@ -10,6 +10,8 @@ from storage.actors import Actor
 from storage.communities import Community
 from storage.threads import Post
 
+REACTIONS = {"like": "Like", "dislike": "Dislike", "emoji": "EmojiReact"}
+
 
 def create(uri: str, community: Community, note: Document) -> Document:
     """The author's Create. `to` and `cc` stand on it and on the object, as Lemmy demands."""
@@ -23,6 +25,11 @@ def create(uri: str, community: Community, note: Document) -> Document:
         "published": note["published"],
         "object": note,
     }
+
+
+def update(uri: str, community: Community, post: Document, now: datetime) -> Document:
+    """The author says that a post is another one now."""
+    return create(uri, community, post) | {"type": "Update", "published": time_text(now)}
 
 
 def announce(uri: str, community: Community, now: datetime, *, is_public: bool) -> Document:
@@ -53,6 +60,26 @@ def delete(
         "object": tombstone(post.uri, post.type),
     }
     return document | {"summary": reason} if reason else document
+
+
+def reaction(
+    uri: str, actor: Actor, post_uri: str, target: Actor | Community, kind: str, content: str
+) -> Document:
+    """A like, a dislike or an emoji (FEP-c0e0), addressed to whoever it is for and to no one else.
+
+    Never Public: Mbin would list it under the person's name.
+    """
+    document: Document = {
+        "id": uri,
+        "type": REACTIONS[kind],
+        "actor": actor.uri,
+        "to": [target.uri],
+        "cc": [],
+        "object": post_uri,
+    }
+    if isinstance(target, Community):
+        document["audience"] = target.uri
+    return document | {"content": content} if content else document
 
 
 def follow(uri: str, actor: Actor, community: Community) -> Document:

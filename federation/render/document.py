@@ -12,7 +12,7 @@ Document: TypeAlias = dict[str, Any]
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 
 # Static, and short: every remote context is one more that Friendica must load, and a changing one
-# can not be cached.
+# can not be cached. What only few documents say stands in contexts of their own.
 CONTEXT: list[Any] = [
     "https://www.w3.org/ns/activitystreams",
     "https://w3id.org/security/v1",
@@ -21,6 +21,8 @@ CONTEXT: list[Any] = [
         "lemmy": "https://join-lemmy.org/ns#",
         "dz": "https://dazzle.example/ns#",
         "sensitive": "as:sensitive",
+        "Hashtag": "as:Hashtag",
+        "Emoji": "toot:Emoji",
         "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
         "discoverable": "toot:discoverable",
         "indexable": "toot:indexable",
@@ -31,10 +33,60 @@ CONTEXT: list[Any] = [
     },
 ]
 
+# Attachments, polls, quotes, events, emojis as answers.
+POST_TERMS: Document = {
+    "EmojiReact": "http://litepub.social/ns#EmojiReact",
+    "blurhash": "toot:blurhash",
+    "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
+    "votersCount": "toot:votersCount",
+    "quote": {"@id": "https://w3id.org/fep/044f#quote", "@type": "@id"},
+    "quoteUrl": "as:quoteUrl",
+    "quoteUri": "http://fedibird.com/ns#quoteUri",
+    "_misskey_quote": "https://misskey-hub.net/ns#_misskey_quote",
+    "address": "https://schema.org/address",
+    "VirtualLocation": "https://schema.org/VirtualLocation",
+    "timezone": "https://w3id.org/fep/8a8e/timezone",
+    "joinMode": "https://w3id.org/fep/8a8e/joinMode",
+    "displayEndTime": "https://w3id.org/fep/8a8e/displayEndTime",
+    "organizers": "https://w3id.org/fep/8a8e/organizers",
+}
+
+# Keys for proofs (FEP-521a), and moving.
+ACTOR_TERMS: Document = {
+    "sec": "https://w3id.org/security#",
+    "alsoKnownAs": {"@id": "as:alsoKnownAs", "@type": "@id"},
+    "movedTo": {"@id": "as:movedTo", "@type": "@id"},
+    "assertionMethod": {"@id": "sec:assertionMethod", "@type": "@id", "@container": "@set"},
+    "Multikey": "sec:Multikey",
+    "controller": {"@id": "sec:controller", "@type": "@id"},
+    "publicKeyMultibase": {"@id": "sec:publicKeyMultibase", "@type": "sec:multibase"},
+}
+
+PROOF_TERMS: Document = {
+    "sec": "https://w3id.org/security#",
+    "DataIntegrityProof": "sec:DataIntegrityProof",
+    "proof": {"@id": "sec:proof", "@type": "@id", "@container": "@graph"},
+    "cryptosuite": {"@id": "sec:cryptosuite", "@type": "sec:cryptosuiteString"},
+    "verificationMethod": {"@id": "sec:verificationMethod", "@type": "@id"},
+    "proofPurpose": {"@id": "sec:proofPurpose", "@type": "@vocab"},
+    "proofValue": {"@id": "sec:proofValue", "@type": "sec:multibase"},
+    "assertionMethod": {"@id": "sec:assertionMethod", "@type": "@id", "@container": "@set"},
+}
+
+
+def with_context(document: Document) -> Document:
+    """The document with every context that it needs, and none that it does not."""
+    inner = document.get("object")
+    words = {*document, document.get("type")}
+    if isinstance(inner, dict):
+        words |= {*inner, inner.get("type")}
+    terms = [known for known in (POST_TERMS, ACTOR_TERMS) if not words.isdisjoint(known)]
+    return {"@context": [*CONTEXT, *terms] if terms else CONTEXT, **document}
+
 
 def to_bytes(document: Document) -> bytes:
     """The bytes of a document with its context."""
-    return msgspec.json.encode({"@context": CONTEXT, **document})
+    return msgspec.json.encode(with_context(document))
 
 
 def to_bytes_around(document: Document, inner: bytes) -> bytes:

@@ -1,39 +1,52 @@
 """Posts. A thread is a Note with `name`, a reply a Note without one.
 
 As a Note, Mastodon shows the whole text and honours `summary` as a warning, which it does not
-for a Page; Lemmy, PieFed and NodeBB take a Note with a name as a thread.
+for a Page; Lemmy, PieFed and NodeBB take a Note with a name as a thread. Long pieces are Articles
+and events are Events: of those Mastodon shows title, summary and a link.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
+from federation.render import parts as parts_of_post
+from federation.render import polls
 from federation.render.document import PUBLIC, Document, time_text
 from forum.site import Site
 from storage.actors import Actor
 from storage.communities import Community
+from storage.parts import Parts, parts_of
+from storage.polls import Poll
 from storage.threads import Post
+
+# Their text is shown everywhere, and their name nowhere on a microblog.
+TEXTS = frozenset({"Note", "Question"})
+EXCERPT = 300
+MARKUP = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A post of somebody here, with what must be known to address it."""
+    """A post of somebody here, with what must be known to address it. A Question has a poll."""
 
     post: Post
     author: Actor
     community: Community
     parent_uri: str | None = None
     parent_author: Actor | None = None
+    poll: Poll | None = None
 
 
-def note(site: Site, written: Written, *, named: bool = True) -> Document:
+def document_of(site: Site, written: Written, *, named: bool = True) -> Document:
     """The object; `named=False` leaves out a thread's `name`, for those who hide such Notes."""
-    post = written.post
-    content = _content(post)
+    post, parts = written.post, parts_of(written.post.parts)
+    is_titled = post.kind == "thread" and named
+    content = _content(post, has_title=post.type in TEXTS or not named)
     document: Document = {
         "id": post.uri,
-        "type": "Note",
+        "type": post.type,
         "attributedTo": written.author.uri,
         **addressing(written.community, is_public=post.audience == "public"),
         "audience": written.community.uri,
@@ -47,7 +60,7 @@ def note(site: Site, written: Written, *, named: bool = True) -> Document:
     }
     if written.community.is_local:
         document["context"] = context_uri(site, post.thread_id)
-    if post.kind == "thread" and named:
+    if is_titled:
         document["name"] = post.title
     if written.parent_uri is not None:
         document["inReplyTo"] = written.parent_uri
@@ -57,8 +70,8 @@ def note(site: Site, written: Written, *, named: bool = True) -> Document:
         document["contentMap"] = {post.language: content}
     if post.edited_at is not None:
         document["updated"] = time_text(post.edited_at)
-    if post.audience == "public":
-        _mention(document, written)
+    document |= _of_its_type(written, parts)
+    _add_parts(document, written, parts)
     return document
 
 
@@ -83,20 +96,64 @@ def context_uri(site: Site, thread_id: int) -> str:
     return f"{site.post_uri(thread_id)}/context"
 
 
-def _content(post: Post) -> str:
-    """The title stands in the text too: Mastodon ignores `name`."""
-    if post.kind != "thread":
+def _content(post: Post, *, has_title: bool) -> str:
+    """The title stands in the text too where `name` is ignored, as Mastodon does for a Note."""
+    if post.kind != "thread" or not has_title:
         return post.html
     return f"<p><strong>{escape(post.title, quote=False)}</strong></p>{post.html}"
 
 
-def _mention(document: Document, written: Written) -> None:
+def _of_its_type(written: Written, parts: Parts) -> Document:
+    post = written.post
+    document: Document = {}
+    if written.poll is not None:
+        document |= polls.answers(written.poll)
+    if parts.happening is not None:
+        document |= parts_of_post.happening(parts.happening, written.author.uri)
+    is_shortened = post.kind == "thread" and post.type not in TEXTS
+    if is_shortened and post.audience == "public" and not post.content_note:
+        excerpt = _excerpt(post.html)
+        document["summary"] = excerpt
+        if post.type == "Article":
+            document["preview"] = {"type": "Note", "content": f"<p>{excerpt}</p>"}
+    return document
+
+
+def _excerpt(html: str) -> str:
+    """How it begins, for those who show no more (FEP-b2b8). Never of what has a content note, nor
+    of a closed community: a summary is shown where the text is not."""
+    text = " ".join(unescape(MARKUP.sub(" ", html)).split())
+    if len(text) > EXCERPT:
+        text = text[:EXCERPT].rpartition(" ")[0] + " …"
+    return escape(text, quote=False)
+
+
+def _add_parts(document: Document, written: Written, parts: Parts) -> None:
+    is_public = written.post.audience == "public"
+    tags = _mentions(document, written) if is_public else []
+    if parts.attachments or parts.tags or parts.quote_uri:
+        community = written.community
+        more = parts_of_post.tags(parts, community.url or community.uri, is_public=is_public)
+        known = {tag["href"] for tag in tags}
+        added = [tag for tag in more if tag.get("href") not in known or tag["type"] != "Mention"]
+        if is_public:
+            document["cc"] += [tag["href"] for tag in added if tag["type"] == "Mention"]
+        tags += added + parts_of_post.quote_tag(parts)
+        document |= parts_of_post.quote(parts)
+        if parts.attachments:
+            document["attachment"] = parts_of_post.attachments(parts)
+    if tags:
+        document["tag"] = tags
+
+
+def _mentions(document: Document, written: Written) -> list[Document]:
     """Name the community, so that an answer from a microblog is addressed to it, and the parent."""
     community, parent = written.community, written.parent_author
-    document["tag"] = [_mention_of(community.uri, community.name, community.host)]
+    tags = [_mention_of(community.uri, community.name, community.host)]
     if parent is not None and parent.id != written.author.id:
-        document["tag"].append(_mention_of(parent.uri, parent.name, parent.host))
+        tags.append(_mention_of(parent.uri, parent.name, parent.host))
         document["cc"].append(parent.uri)
+    return tags
 
 
 def _mention_of(uri: str, name: str, host: str) -> Document:

@@ -28,7 +28,7 @@ async def test_a_thread_for_a_community_elsewhere_owns_no_conversation(conn: Con
     author = await make_person(conn)
     await join(conn, community, author)
     post = await make_thread(conn, author, community)
-    note = posts.note(SITE, posts.Written(post, author, community))
+    note = posts.document_of(SITE, posts.Written(post, author, community))
     assert "context" not in note
     assert note["audience"] == community.uri
     create = activities.create("https://here.test/ap/activities/1", community, note)

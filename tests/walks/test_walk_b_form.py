@@ -56,7 +56,7 @@ async def test_a_post_in_the_form_enters_each_room_once_and_in_order(
         assert published.path(*path) == list(path)
         assert published.once(
             "federation.publish.threads.publish_post",
-            "federation.render.posts.note",
+            "federation.render.posts.document_of",
             "federation.render.activities.create",
             "storage.audience.recipients_of_community",
             "storage.outbox.finish",
