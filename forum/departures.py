@@ -1,4 +1,8 @@
-"""Somebody on another server deleted their account: everything they said here goes too."""
+"""Somebody on another server deleted their account: everything they said here goes too.
+
+They are seen no more at once. What they wrote, voted and liked is taken out in parts, each in a
+transaction of its own: whoever wrote for years would hold up everybody else in one.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,62 @@ from datetime import datetime
 
 from forum.errors import Invalid
 from forum.threads import erase_post
-from storage import memberships
-from storage.actors import Actor, mark_gone
+from storage import departures, memberships, polls, posts, reactions
+from storage.actors import Actor, mark_gone, read_unfiltered
 from storage.db import Connection
-from storage.departures import list_standing_unfiltered
+
+BATCH = 100
 
 
 async def receive_departure(conn: Connection, actor: Actor, now: datetime) -> None:
     """The caller checked that the account's own server says so. A second time changes nothing."""
     if actor.is_local or actor.kind != "person":
         raise Invalid("not_elsewhere")
-    for post in await list_standing_unfiltered(conn, actor.id):
-        await erase_post(conn, actor, post, now=now)
     await memberships.end_all(conn, actor.id, now)
     await mark_gone(conn, actor.id)
+    await departures.begin(conn, actor.id, now)
+    await _take_out(conn, actor, now, BATCH)
+
+
+async def go_on(conn: Connection, *, now: datetime, limit: int = BATCH) -> int:
+    """Take out the next part of what somebody left behind: `limit`, or less when that was all.
+
+    Called by a worker again and again; two at once take different people.
+    """
+    actor_id = await departures.claim(conn)
+    actor = None if actor_id is None else await read_unfiltered(conn, actor_id)
+    return 0 if actor is None else await _take_out(conn, actor, now, limit)
+
+
+async def _take_out(conn: Connection, actor: Actor, now: datetime, limit: int) -> int:
+    standing = await departures.list_standing_unfiltered(conn, actor.id, limit)
+    for post in standing:
+        await erase_post(conn, actor, post, now=now)
+    left = limit - len(standing)
+    if left:
+        left -= await _take_votes(conn, actor, now, left)
+    if left:
+        left -= await _take_reactions(conn, actor, left)
+    if left:
+        await departures.finish(conn, actor.id)
+    return limit - left
+
+
+async def _take_votes(conn: Connection, actor: Actor, now: datetime, limit: int) -> int:
+    voted_in = await polls.list_voted_in_unfiltered(conn, actor.id, limit)
+    for poll in voted_in:
+        await posts.hold(conn, poll.post_id, poll.thread_id)
+        await polls.drop_votes(conn, poll.post_id, actor.id)
+        if poll.is_local:
+            await polls.recount(conn, poll.post_id, now)
+            await posts.touch(conn, poll.post_id, poll.thread_id)
+    return len(voted_in)
+
+
+async def _take_reactions(conn: Connection, actor: Actor, limit: int) -> int:
+    reacted_to = await reactions.list_reacted_to_unfiltered(conn, actor.id, limit)
+    for post in reacted_to:
+        await posts.hold(conn, post.post_id, post.thread_id)
+        await reactions.drop_of_person(conn, post.post_id, actor.id)
+        await posts.touch(conn, post.post_id, post.thread_id)
+    return len(reacted_to)

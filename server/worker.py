@@ -1,4 +1,4 @@
-"""The loops behind the pages: receive, publish, deliver, and tidy.
+"""The loops behind the pages: receive, publish, deliver, do what is due, and tidy.
 
 Everything they do is claimed from a table and finished in a transaction, so a worker may be
 stopped, killed, or run many times over, and nothing is lost or done twice.
@@ -12,13 +12,14 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
 import uvloop
 
 from federation import deliver, publish, receive
+from forum import departures, polls
 from server import metrics
 from server.app import open_parts
 from server.settings import Settings
@@ -28,10 +29,12 @@ from storage.db import Database
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 25.0  # a delivery that hangs is dropped after this: its lease ends by itself
+DUE_EVERY = timedelta(seconds=5)
 TIDY_EVERY = timedelta(minutes=10)
 INBOX_KEPT = timedelta(days=14)
 JOINING_KEPT = timedelta(days=14)  # that somebody follows a community, as it was sent
 SUBMISSIONS_KEPT = timedelta(days=2)
+DUE_BATCH = 100
 TIDY_BATCH = 1000  # rows in one transaction, so that nobody waits for it
 
 
@@ -52,13 +55,14 @@ async def run_worker(
     address = settings.metrics_address if shows_metrics else None
     figures = await metrics.serve(parts.services.database, address) if address else None
     name = f"{socket.gethostname()}/{os.getpid()}"
-    database = parts.services.database
+    database, clock = parts.services.database, parts.services.clock
     try:
         loops = [
             _forever("receive", lambda: receive.run(parts.federation, stop), stop),
             _forever("publish", lambda: publish.run(parts.federation, stop), stop),
             _forever("deliver", lambda: deliver.run(parts.federation, stop, name), stop),
-            _forever("tidy", lambda: _tidy_until(database, parts.services.clock.now, stop), stop),
+            _forever("due", lambda: _repeat(do_due, database, clock.now, DUE_EVERY, stop), stop),
+            _forever("tidy", lambda: _repeat(tidy, database, clock.now, TIDY_EVERY, stop), stop),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         on_ready()
@@ -72,6 +76,17 @@ async def run_worker(
         if figures is not None:
             figures.close()
         await parts.close()
+
+
+async def do_due(database: Database, now: datetime) -> None:
+    """What no request causes: polls end, numbers are told, and who left is erased bit by bit."""
+    for go_on in (polls.close_ended, departures.go_on):
+        done = DUE_BATCH
+        while done == DUE_BATCH:
+            async with database.quiet_write() as conn:
+                done = await go_on(conn, now=now, limit=DUE_BATCH)
+            if done:
+                database.doorbell.ring()
 
 
 async def tidy(database: Database, now: datetime) -> None:
@@ -111,8 +126,14 @@ async def _forever(
                 await asyncio.wait_for(stop.wait(), 1.0)
 
 
-async def _tidy_until(database: Database, now: Callable[[], datetime], stop: asyncio.Event) -> None:
+async def _repeat(
+    act: Callable[[Database, datetime], Awaitable[None]],
+    database: Database,
+    now: Callable[[], datetime],
+    every: timedelta,
+    stop: asyncio.Event,
+) -> None:
     while not stop.is_set():
-        await tidy(database, now())
+        await act(database, now())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), TIDY_EVERY.total_seconds())
+            await asyncio.wait_for(stop.wait(), every.total_seconds())

@@ -1,15 +1,50 @@
-"""What somebody who left for good had written."""
+"""Who left for good, and what of theirs is still to be taken out."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from storage.db import Connection, fetch_all
 from storage.threads import COLUMNS, Post
 
-LIST_STANDING = f"""
-select {COLUMNS} from posts p where p.author_id = $1 and p.state <> 'erased' order by p.id
+BEGIN = """
+insert into departures (actor_id, at) values ($1, $2) on conflict do nothing
 """
 
 
-async def list_standing_unfiltered(conn: Connection, author_id: int) -> list[Post]:
-    """All that they did not take back, to be taken back now."""
-    return await fetch_all(conn, Post, LIST_STANDING, author_id)
+async def begin(conn: Connection, actor_id: int, now: datetime) -> None:
+    """They left; `claim` gives them until `finish`."""
+    await conn.execute(BEGIN, actor_id, now)
+
+
+CLAIM = """
+select actor_id from departures order by at, actor_id limit 1 for update skip locked
+"""
+
+
+async def claim(conn: Connection) -> int | None:
+    """Somebody who left, for this transaction alone."""
+    actor_id: int | None = await conn.fetchval(CLAIM)
+    return actor_id
+
+
+FINISH = "delete from departures where actor_id = $1"
+
+
+async def finish(conn: Connection, actor_id: int) -> None:
+    """Nothing of theirs is left."""
+    await conn.execute(FINISH, actor_id)
+
+
+# In the order of their threads, in which they are held: two who erase do not wait in a circle.
+LIST_STANDING = f"""
+select {COLUMNS}
+from (
+  select s.* from posts s where s.author_id = $1 and s.state <> 'erased' order by s.id limit $2) p
+order by p.thread_id, p.id
+"""
+
+
+async def list_standing_unfiltered(conn: Connection, author_id: int, limit: int) -> list[Post]:
+    """Posts that they did not take back, to be taken back now."""
+    return await fetch_all(conn, Post, LIST_STANDING, author_id, limit)

@@ -1,0 +1,105 @@
+"""Somebody on another server is another account from now on (FEP-7628).
+
+Their memberships here go along, and so does what keeps them from posting, and who blocked them.
+No role does: an account that somebody took over must not bring a new moderator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from forum import access
+from forum.errors import Invalid, NotAllowed
+from forum.events import FollowAnswered
+from forum.outbox import record_event
+from forum.site import Site
+from forum.standing import require_active
+from storage import communities, memberships, moves
+from storage.actors import Actor
+from storage.db import Connection
+from storage.moves import Standing
+
+REST = timedelta(days=7)  # between two moves of one person
+
+
+async def receive_move(
+    conn: Connection,
+    site: Site,
+    old: Actor,
+    new: Actor,
+    *,
+    now: datetime,
+    may_enter_closed: bool = False,
+) -> None:
+    """The caller checked that each account's own server names the other one.
+
+    `may_enter_closed`: that the new account's server runs Dazzle. The same move again changes
+    nothing; another one, or one back, is refused for a week.
+    """
+    if old.is_local or old.host == site.host or (old.kind, new.kind) != ("person", "person"):
+        raise Invalid("not_elsewhere")
+    if old.id == new.id:
+        raise Invalid("yourself")
+    moved_to = await moves.hold(conn, [old.id, new.id])
+    if moved_to.get(old.id) == new.id:
+        return
+    if await moves.was_lately(conn, old.id, new.id, now - REST):
+        raise NotAllowed("moved_lately")
+    if moved_to.get(new.id) not in (None, old.id):
+        raise NotAllowed("moved")
+    for actor in (old, new):  # whoever comes back was moved until now
+        await require_active(conn, replace(actor, moved_to=None))
+    await moves.move(conn, old.id, new.id, now)
+    await moves.carry_blocks(conn, old.id, new.id, now)
+    for standing in await moves.list_standings_unfiltered(conn, old.id):
+        await _carry(conn, old, new, standing, now, may_enter_closed=may_enter_closed)
+
+
+async def _carry(
+    conn: Connection,
+    old: Actor,
+    new: Actor,
+    standing: Standing,
+    now: datetime,
+    *,
+    may_enter_closed: bool,
+) -> None:
+    """Give the new account what the old one was to a community of this server."""
+    community_id = standing.community_id
+    can_enter = await _may_enter(conn, new, standing, may_enter_closed=may_enter_closed)
+    if standing.state in ("accepted", "asked") and can_enter:
+        state = standing.state
+    elif standing.state == "refused":
+        state = "refused"
+    elif standing.stopped_until is not None and standing.stopped_until > now:
+        state = "left"  # only the stop goes along
+    else:
+        return
+    known = await memberships.read_membership(conn, community_id, new.id)
+    await moves.carry(conn, community_id, old.id, new.id, state, now)
+    if state == "accepted" and known is not None and known.state == "asked" and known.follow_body:
+        answer = FollowAnswered(community_id, new.id, True, known.follow_body)
+        await record_event(conn, answer)
+    if state in ("accepted", "asked") and standing.role != "owner":
+        await memberships.change_state(
+            conn, community_id, old.id, "left", now, when=("asked", "accepted")
+        )
+
+
+async def _may_enter(
+    conn: Connection, new: Actor, standing: Standing, *, may_enter_closed: bool
+) -> bool:
+    """Whether somebody of the new account's server may be in the community at all.
+
+    A closed one is entered by those whom it has accepted only: who asks, asks again.
+    """
+    community = await communities.read_unfiltered(conn, standing.community_id)
+    if community is None:
+        return False
+    if community.readers == "members" and standing.state != "accepted":
+        return False
+    hosts = await communities.list_hosts(conn, community.id)
+    return new.is_local or access.may_join_from(
+        community, hosts, new.host, runs_dazzle=may_enter_closed
+    )
