@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -10,7 +11,7 @@ from forum.communities import Answers, create_community, store_remote_community
 from forum.keypairs import make_keypair
 from forum.setup import ensure_site
 from forum.site import Site
-from forum.text import Draft, Rendered
+from forum.text import Draft, PollDraft, Rendered
 from forum.threads import Origin, reply, start_thread
 from storage import actors, communities, keys, memberships
 from storage import site as sites
@@ -202,6 +203,30 @@ async def make_thread(
     return await start_thread(
         conn, site, author, community, make_draft(title, text), now=now, origin=origin
     )
+
+
+async def make_poll(
+    conn: Connection,
+    author: Actor,
+    community: Community,
+    *options: str,
+    is_many: bool = False,
+    ends_at: datetime | None = None,
+    votes: tuple[int, ...] = (),
+    voters: int | None = None,
+) -> Post:
+    """A thread that asks something; `votes` and `voters` are for one of another server."""
+    now = tick()
+    poll = PollDraft(
+        options or ("Apple", "Pear", "Plum"),
+        is_many=is_many,
+        ends_at=ends_at or far_future(),
+        votes=votes,
+        voters=voters,
+    )
+    draft = replace(make_draft("Which one?"), poll=poll)
+    origin = None if author.is_local else _origin(author, None, now)
+    return await start_thread(conn, SITE, author, community, draft, now=now, origin=origin)
 
 
 async def make_reply(
