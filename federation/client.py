@@ -28,8 +28,8 @@ import httpx
 from federation.address import Lookup, Target, look_up, parse_url, require_allowed
 from federation.dial import Dial, GuardedBackend, dial
 from federation.errors import Refused, TooLarge, Unreachable
-from federation.keys import load_own_key
-from federation.signatures import sign_request
+from federation.knocking import Effort, Knocking, Memory, OwnMemory
+from federation.signatures.types import Outgoing
 from forum.ports import Clock
 from forum.site import Site
 from storage.keys import SigningKey
@@ -39,6 +39,7 @@ CONNECTIONS_PER_SHARD = 32
 KEPT_PER_SHARD = 12
 KEPT_SECONDS = 20.0
 REQUEST_SECONDS = 10.0
+POST_SECONDS = 18.0  # with all tries; deliveries count on it
 TOTAL_SECONDS = 30.0
 MAX_BODY = 1024 * 1024
 MAX_DRAINED = 64 * 1024
@@ -65,7 +66,10 @@ class Response:
 
 
 class Client:
-    """Signed GET and POST. Raises Unreachable or Refused, and GET TooLarge; any status answers."""
+    """Signed GET and POST. Raises Unreachable or Refused, and GET TooLarge; any status answers.
+
+    `memory` knows which kind of signature each server takes; alone, the client keeps its own.
+    """
 
     def __init__(
         self,
@@ -76,8 +80,10 @@ class Client:
         ca_bundle: Path | None = None,
         lookup: Lookup = look_up,
         dial: Dial = dial,
+        memory: Memory | None = None,
     ) -> None:
         self._clock = clock
+        self._memory = memory or OwnMemory()
         self._own_host = site.host
         self._allow_loopback = allow_loopback
         self._agent = f"Dazzle/0.1 (+{site.origin})"
@@ -98,15 +104,12 @@ class Client:
         self, url: str, *, accept: str = ACTIVITY_TYPES, signed_by: SigningKey | None
     ) -> Response:
         """GET with at most three redirects; each hop is checked and signed anew."""
+        effort = Effort()
         with _trouble_as_unreachable():
             async with asyncio.timeout(TOTAL_SECONDS):
-                for _ in range(MAX_REDIRECTS + 1):
-                    response = await self._get_once(url, accept, signed_by)
-                    location = response.headers.get("location")
-                    if response.status not in REDIRECTS or location is None:
-                        return response
-                    url = _moved_to(response.url, location)
-        raise Unreachable("too_many_redirects")
+                response = await self._follow(url, accept, signed_by, effort)
+        await self._remember(effort)
+        return response
 
     async def post(
         self,
@@ -115,29 +118,59 @@ class Client:
         *,
         key: SigningKey,
         content_type: str = "application/activity+json",
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """POST, signed. Redirects are not followed: an inbox that moved is read from its actor."""
-        target = self._check(url)
-        headers = sign_request(
-            "post",
-            url,
-            body,
-            key.uri,
-            load_own_key(key.private_pem),
-            self._clock.now(),
-            content_type=content_type,
-        )
-        with _trouble_as_unreachable():
-            return await self._send("POST", target, headers, body)
+        """POST, signed, with these `headers` (in lower case) under the signature.
 
-    async def _get_once(self, url: str, accept: str, signed_by: SigningKey | None) -> Response:
+        Redirects are not followed: an inbox that moved is read from its actor.
+        """
         target = self._check(url)
-        headers = {"host": target.host}
-        if signed_by is not None:
-            key = load_own_key(signed_by.private_pem)
-            headers = sign_request("get", url, None, signed_by.uri, key, self._clock.now())
-        headers["accept"] = accept
-        return await self._send("GET", target, headers, None)
+        signed = {"content-type": content_type, **(headers or {})}
+        request = Outgoing("POST", target, body, signed)
+        effort = Effort()
+        with _trouble_as_unreachable():
+            async with asyncio.timeout(POST_SECONDS):
+                response = await self._knock(request, key, {}, effort)
+        await self._remember(effort)
+        return response
+
+    async def _follow(
+        self, url: str, accept: str, signed_by: SigningKey | None, effort: Effort
+    ) -> Response:
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._get_once(url, accept, signed_by, effort)
+            location = response.headers.get("location")
+            if response.status not in REDIRECTS or location is None:
+                return response
+            url = _moved_to(response.url, location)
+        raise Unreachable("too_many_redirects")
+
+    async def _get_once(
+        self, url: str, accept: str, signed_by: SigningKey | None, effort: Effort
+    ) -> Response:
+        target = self._check(url)
+        request = Outgoing("GET", target, None, {})
+        if signed_by is None:
+            return await self._send(request, {"host": target.host, "accept": accept})
+        return await self._knock(request, signed_by, {"accept": accept}, effort)
+
+    async def _knock(
+        self, request: Outgoing, key: SigningKey, unsigned: Mapping[str, str], effort: Effort
+    ) -> Response:
+        """Sign as the server is known to want it, and the other way if it does not believe us."""
+        known = await self._memory.signature_form(request.target.host)
+        knocking = Knocking(request, key, effort, known)
+        while True:
+            headers = knocking.sign(self._clock.now())
+            response = await self._send(request, {**headers, **unsigned})
+            if not knocking.goes_on(response.status, response.headers):
+                knocking.learn(response.status, response.headers)
+                return response
+
+    async def _remember(self, effort: Effort) -> None:
+        """Outside of any limit on time: what was sent has arrived, whatever becomes of this."""
+        for host, form in effort.lessons.items():
+            await self._memory.remember_signature(host, form)
 
     def _check(self, url: str) -> Target:
         target = parse_url(url)
@@ -146,16 +179,15 @@ class Client:
             raise Refused("own_host")
         return target
 
-    async def _send(
-        self, method: str, target: Target, headers: dict[str, str], body: bytes | None
-    ) -> Response:
+    async def _send(self, outgoing: Outgoing, headers: dict[str, str]) -> Response:
+        target, method = outgoing.target, outgoing.method
         headers["user-agent"] = self._agent
         headers["accept-encoding"] = "identity"
         request = httpx.Request(
             method,
             target.origin,
             headers=headers,
-            content=body,
+            content=outgoing.body,
             extensions={"target": target.path.encode("ascii")},
         )
         client = self._clients[crc32(target.host.encode()) % SHARDS]

@@ -54,6 +54,7 @@ def open_federation(
     dial: Dial = dial,
 ) -> Federation:
     """Connects nothing yet. `lookup` resolves names, `dial` connects; tests pass their own."""
+    hosts = Hosts(database, clock)
     client = Client(
         site,
         clock,
@@ -61,8 +62,8 @@ def open_federation(
         ca_bundle=ca_bundle,
         lookup=lookup,
         dial=dial,
+        memory=hosts,
     )
-    hosts = Hosts(database, clock)
     fetcher = Fetcher(database, site, clock, client, hosts)
     keys = KeyCache(database, fetcher.key)
     return Federation(

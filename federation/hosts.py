@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from time import monotonic
 
 import asyncpg
 
+from federation.signatures.types import Form
 from forum.errors import NotAllowed
 from forum.policy import may_federate
 from forum.ports import Clock
 from storage.db import Database
-from storage.deliveries import revive
-from storage.instances import note_alive, read_standing
+from storage.destinations import revive
+from storage.instances import list_signatures, note_alive, read_standing, save_signature
 
 log = logging.getLogger("dazzle.hosts")
 
 STANDING_SECONDS = 2.0  # a new block is felt after this; workers look again before they act
 ALIVE_SECONDS = 3600.0
 REVIVED_SECONDS = 5.0  # a server that was away and speaks again waits no longer for its deliveries
+SIGNATURES_SECONDS = 60.0  # what another process has learnt is known here after this
 MAX_HOSTS = 20_000
+TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Hosts:
-    """Policy and signs of life by host."""
+    """Policy, signs of life and the kind of signature that is wanted, by host."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -32,6 +36,8 @@ class Hosts:
         self._standing: dict[str, tuple[float, bool]] = {}
         self._alive: dict[str, float] = {}
         self._revived: dict[str, float] = {}
+        self._forms: dict[str, Form] = {}
+        self._forms_end = 0.0
         self._heard: set[str] = set()
         self._noting: asyncio.Task[None] | None = None
 
@@ -46,6 +52,26 @@ class Hosts:
             self._standing[host] = known
         if not known[1]:
             raise NotAllowed("host_refused")
+
+    async def signature_form(self, host: str) -> Form | None:
+        """How requests to this server are signed, if it has shown that. Never fails."""
+        if self._forms_end <= monotonic():
+            self._forms_end = monotonic() + SIGNATURES_SECONDS  # one asks, the others go on
+            with contextlib.suppress(*TROUBLE):
+                async with self._database.read() as conn:
+                    stored = await list_signatures(conn, limit=MAX_HOSTS)
+                self._forms = {
+                    host: "rfc9421" if form == "rfc9421" else "cavage"
+                    for host, form in stored.items()
+                }
+        return self._forms.get(host)
+
+    async def remember_signature(self, host: str, form: Form) -> None:
+        """Never fails: whatever was sent has arrived."""
+        self._forms[host] = form
+        with contextlib.suppress(*TROUBLE):
+            async with self._database.read() as conn:
+                await save_signature(conn, host, form)
 
     def heard(self, host: str) -> None:
         """It spoke to us. Noted soon: its request does not wait for it."""
@@ -63,7 +89,7 @@ class Hosts:
         while self._heard:
             try:
                 await self.note_alive(self._heard.pop())
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except TROUBLE:
                 log.warning("a sign of life could not be noted", exc_info=True)
 
     async def note_alive(self, host: str) -> None:

@@ -119,3 +119,28 @@ async def set_policy(conn: Connection, host: str, policy: str) -> None:
     if policy != "allowed":
         await conn.execute(SET_POLICY_BELOW, host, policy)
     await conn.execute(BUMP_EPOCH)
+
+
+LIST_SIGNATURES = """
+select i.host, i.signature
+from instances i
+where i.signature is not null
+order by i.host
+limit $1
+"""
+
+
+async def list_signatures(conn: Connection, *, limit: int) -> dict[str, str]:
+    """Which kind of signature servers want, for those that have shown it."""
+    return {row["host"]: row["signature"] for row in await conn.fetch(LIST_SIGNATURES, limit)}
+
+
+SAVE_SIGNATURE = """
+insert into instances (host, signature) values (lower($1), $2)
+on conflict (host) do update set signature = excluded.signature
+"""
+
+
+async def save_signature(conn: Connection, host: str, form: str) -> None:
+    """Remember the kind of signature, cavage or rfc9421, that a server took."""
+    await conn.execute(SAVE_SIGNATURE, host, form)

@@ -58,22 +58,13 @@ def sign(
     What is covered is the least that Mastodon takes, with the headers of the body and what the
     other server asked for. The Date is there because Mbin takes no request without one.
     """
-    target = request.target
-    headers = {
-        "host": target.host,
-        "date": format_datetime(now.astimezone(UTC), usegmt=True),
-    }
-    if request.body is not None:
-        headers["content-digest"] = content_digest_of(request.body)
-        if "digest" in asked.components:
-            headers["digest"] = digest_of(request.body)
-    headers.update(request.headers)
-    path, _, query = target.path.partition("?")
-    method = request.method.upper()
-    message = Message(method, target.origin, path, query, _as_received(headers), request.body)
-    own = [name for name in headers if name not in ("host", "date")]
+    headers = _headers(request, asked, now)
+    path, _, query = request.target.path.partition("?")
+    method, origin = request.method.upper(), request.target.origin
+    received = [(name.encode(), value.encode()) for name, value in headers.items()]
+    message = Message(method, origin, path, query, received, request.body)
     names = [name for name in asked.components if name.startswith("@") or name in headers]
-    names += [name for name in ("@method", "@target-uri", *own) if name not in names]
+    names += [name for name in _own_components(request) if name not in names]
     created = int(now.timestamp())
     parameters: dict[str, Any] = {"created": created}
     if asked.wants_expires:
@@ -86,6 +77,12 @@ def sign(
     headers["signature-input"] = "sig1=" + _serialized(names, parameters)
     headers["signature"] = f"sig1=:{base64.b64encode(value).decode()}:"
     return headers
+
+
+def is_plain(request: Outgoing, asked: Asked) -> bool:
+    """Whether somebody who asked so gets no more than everybody does."""
+    has_more = asked.nonce or asked.tag or asked.wants_expires
+    return not has_more and set(asked.components) <= set(_own_components(request))
 
 
 def read(message: Message, now: datetime) -> Signed:
@@ -119,8 +116,22 @@ def _serialized(names: list[str], parameters: Mapping[str, Any]) -> str:
     return http_sf.ser([(components, dict(parameters))])
 
 
-def _as_received(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
+def _headers(request: Outgoing, asked: Asked, now: datetime) -> dict[str, str]:
+    headers = {
+        "host": request.target.host,
+        "date": format_datetime(now.astimezone(UTC), usegmt=True),
+    }
+    if request.body is not None:
+        headers["content-digest"] = content_digest_of(request.body)
+        if "digest" in asked.components:
+            headers["digest"] = digest_of(request.body)
+    headers.update(request.headers)
+    return headers
+
+
+def _own_components(request: Outgoing) -> list[str]:
+    of_body = [] if request.body is None else ["content-digest"]
+    return ["@method", "@target-uri", *of_body, *request.headers]
 
 
 def _read_one(
