@@ -63,8 +63,10 @@ class Here:
 
 TABLES = (
     "inbox seen tombstones events deliveries activities destinations instances limits modlog"
-    " reports blocks submissions posts memberships invitations community_hosts communities"
-    " sessions accounts actor_keys actors site"
+    " reports blocks submissions reactions poll_votes poll_options polls edits backfills departures"
+    " follower_checks"
+    " posts memberships invitations community_hosts communities sessions accounts actor_keys actors"
+    " site"
 )
 # Without triggers the order does not matter; deleting is quicker than truncating so many tables.
 EMPTY = "\n".join(
