@@ -72,16 +72,24 @@ async def delete(
     return await fetch_one(conn, Reaction, DELETE, post_id, actor_id, kind, content)
 
 
+# Never waits: who takes it back at this moment holds the thread, and may wait for the post that
+# the caller holds.
 SET_URI = """
-update reactions set uri = $5
-where post_id = $1 and actor_id = $2 and kind = $3 and content = $4 and uri is null
+with told as (
+  select r.post_id, r.actor_id, r.kind, r.content
+  from reactions r
+  where r.post_id = $1 and r.actor_id = $2 and r.kind = $3 and r.content = $4 and r.uri is null
+  for update skip locked)
+update reactions r set uri = $5
+from told t
+where (r.post_id, r.actor_id, r.kind, r.content) = (t.post_id, t.actor_id, t.kind, t.content)
 """
 
 
 async def set_uri(
     conn: Connection, post_id: int, actor_id: int, kind: str, content: str, uri: str
 ) -> bool:
-    """Remember the activity that tells it; False when it is gone, or was told before."""
+    """Remember the activity that tells it; False when it goes or is gone, or was told before."""
     status = await conn.execute(SET_URI, post_id, actor_id, kind, content, uri)
     return status == "UPDATE 1"
 
