@@ -12,6 +12,7 @@ from storage.parts import Attachment, Happening, Parts, Tag
 ATTACHMENT_TYPES = {"image": "Image", "link": "Link"}
 OTHER_ATTACHMENT = "Document"
 
+QUOTES = "https://misskey-hub.net/ns#_misskey_quote"
 AS2_LINK = 'application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
 OPEN_END = timedelta(days=1)
 
@@ -47,6 +48,7 @@ def quote_tag(parts: Parts) -> list[Document]:
             "type": "Link",
             "mediaType": AS2_LINK,
             "href": parts.quote_uri,
+            "rel": QUOTES,
             "name": f"RE: {parts.quote_uri}",
         }
     ]

@@ -21,7 +21,8 @@ from storage.parts import Parts, parts_of
 from storage.polls import Poll
 from storage.threads import Post
 
-# Their text is shown everywhere, and their name nowhere on a microblog.
+# Their text is shown everywhere, and their name nowhere on a microblog. Their `summary` is a content
+# note; that of all others is a teaser, unless they are sensitive.
 TEXTS = frozenset({"Note", "Question"})
 EXCERPT = 300
 MARKUP = re.compile(r"<[^>]*>")
@@ -53,7 +54,7 @@ def document_of(site: Site, written: Written, *, named: bool = True) -> Document
         "content": content,
         "mediaType": "text/html",
         "source": {"content": post.source, "mediaType": "text/markdown"},
-        "sensitive": post.sensitive,
+        "sensitive": post.sensitive or (bool(post.content_note) and post.type not in TEXTS),
         "url": site.thread_url(post.thread_id, post.id),
         "published": time_text(post.published_at),
         "replies": f"{post.uri}/replies",
