@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
 
@@ -75,7 +74,7 @@ class Room:
 
 
 class Visit:
-    """One request from its head to its answer."""
+    """One request from its head to its answer, as a context."""
 
     __slots__ = ("_admission", "_held", "_host", "_is_in", "_room")
 
@@ -85,6 +84,14 @@ class Visit:
         self._room = room
         self._held = 0
         self._is_in = False
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admission.bytes_held -= self._held
+        if self._is_in:
+            self._room.leave(self._host)
 
     def hold(self, count: int) -> None:
         """So many bytes more of its body are in memory. Raises Full when that is too much."""
@@ -99,11 +106,6 @@ class Visit:
             raise self._admission.full()
         self._room.take(self._host)
         self._is_in = True
-
-    def end(self) -> None:
-        self._admission.bytes_held -= self._held
-        if self._is_in:
-            self._room.leave(self._host)
 
 
 class Admission:
@@ -120,20 +122,19 @@ class Admission:
         self._next_look = 0.0
         self._look: asyncio.Task[None] | None = None
 
-    @contextmanager
-    def visit(self, headers: Headers) -> Iterator[Visit]:
+    def visit(self, headers: Headers) -> Visit:
         """A request whose body is still to be read. Raises Full when there is no place for it."""
-        host, room = self._place_of(headers)
+        key_uri = _key_uri(headers)
+        found = HOST.match(key_uri)
+        host = found[1].lower() if found else ""
+        room = self.known if self._knows(key_uri) else self.strangers
         if host in self.behind:
             raise Full(RETRY_BACKLOG)
-        self._look_at_backlog()
+        if self._next_look <= monotonic():
+            self._look_at_backlog()
         if not room.has_place(host):
             raise self.full()
-        visit = Visit(self, host, room)
-        try:
-            yield visit
-        finally:
-            visit.end()
+        return Visit(self, host, room)
 
     def full(self) -> Full:
         self._refused += 1
@@ -143,18 +144,11 @@ class Admission:
         if self._look is not None:
             await asyncio.wait([self._look])
 
-    def _place_of(self, headers: Headers) -> tuple[str, Room]:
-        key_uri = _key_uri(headers)
-        found = HOST.match(key_uri)
-        host = found[1].lower() if found else ""
-        return host, self.known if self._knows(key_uri) else self.strangers
-
     def _look_at_backlog(self) -> None:
         """Once a second, and nobody waits for it."""
-        if self._next_look <= monotonic():
-            self._next_look = monotonic() + LOOK_SECONDS
-            if self._look is None or self._look.done():
-                self._look = asyncio.get_running_loop().create_task(self._read_backlog())
+        self._next_look = monotonic() + LOOK_SECONDS
+        if self._look is None or self._look.done():
+            self._look = asyncio.get_running_loop().create_task(self._read_backlog())
 
     async def _read_backlog(self) -> None:
         try:

@@ -22,6 +22,7 @@ from federation.admission import Full, Visit
 from federation.authenticate import authenticate
 from federation.context import Federation
 from federation.errors import BadSignature, Gone, Malformed, Unreachable
+from federation.signatures.accept import ACCEPT_SIGNATURE, OFFER_FOR_POST
 from federation.vocabulary.activities import activity_actor, activity_id, activity_type
 from federation.vocabulary.strict import decode_json
 from forum.errors import ForumError, NotAllowed
@@ -32,7 +33,6 @@ refusals = logging.getLogger("dazzle.refused")
 
 MAX_BODY = 1024 * 1024
 AUTHENTICATE_SECONDS = 20.0
-COMMIT_SECONDS = 5.0
 RETRY_AFTER = 60
 
 # Idempotent changes of state, whose ids some servers use again (Misskey).
@@ -165,8 +165,7 @@ async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
     if received is None:
         return
     await fed.hosts.require(key.actor_host)
-    async with asyncio.timeout(COMMIT_SECONDS):
-        await fed.keeper.keep(received)
+    await fed.keeper.keep(received)
     fed.hosts.heard(key.actor_host)
 
 
@@ -225,6 +224,8 @@ def _headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(answer.code)),
     ]
+    if answer.status == 401:
+        headers.append((ACCEPT_SIGNATURE.encode(), OFFER_FOR_POST.encode()))
     if answer.retry_after is not None:
         headers.append((b"retry-after", b"%d" % answer.retry_after))
     return headers

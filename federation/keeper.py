@@ -1,6 +1,7 @@
 """Keeps received activities: those that come while one statement runs share the next one.
 
-A commit costs much more than what is in it, and every sender waits for its own.
+A commit costs much more than what is in it, and every sender waits for its own. How many wait is
+bounded by the places in the inbox (federation/admission.py).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from storage.ids import new_id
 from storage.inbox import Received, keep
 
 MOST_AT_ONCE = 100
+COMMIT_SECONDS = 3.0  # for two of them, the one under way and the next, a sender waits
 
 
 class Keeper:
-    """`keep` returns once the activity is committed, and raises what the database raised."""
+    """`keep` returns once the activity is committed, and raises what the database raised, or
+    TimeoutError when a commit would be late."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -47,7 +50,7 @@ class Keeper:
             batch = self._waiting[:MOST_AT_ONCE]
             del self._waiting[:MOST_AT_ONCE]
             try:
-                async with self._database.read() as conn:
+                async with asyncio.timeout(COMMIT_SECONDS), self._database.read() as conn:
                     await keep(conn, [received for received, _ in batch])
             except Exception as error:
                 _settle([done for _, done in batch], error)

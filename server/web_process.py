@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from server.app import create_app
 from server.errors import StartError
 from server.http_guard import protocol_for
+from server.memory import keep_what_is_loaded
 from server.metrics import BOARD
 from server.settings import Settings
 
@@ -78,6 +79,7 @@ def run(
 
 async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     app = await create_app(settings)
+    keep_what_is_loaded()
     server = WebServer(configuration(app, settings), on_ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

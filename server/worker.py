@@ -22,6 +22,7 @@ from federation import deliver, publish, receive
 from forum import departures, polls
 from server import metrics
 from server.app import open_parts
+from server.memory import keep_what_is_loaded
 from server.settings import Settings
 from storage import activities, inbox, invitations, limits, posts, sessions
 from storage.db import Database
@@ -52,6 +53,7 @@ async def run_worker(
 ) -> None:
     """Work until `stop` is set, then finish what is begun."""
     parts = await open_parts(settings)
+    keep_what_is_loaded()
     address = settings.metrics_address if shows_metrics else None
     figures = await metrics.serve(parts.services.database, address) if address else None
     name = f"{socket.gethostname()}/{os.getpid()}"

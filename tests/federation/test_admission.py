@@ -53,7 +53,7 @@ async def statuses_of(tasks: list[asyncio.Task[Any]]) -> set[int]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine: what waits for a commit does not give up in the middle of a test."""
-    monkeypatch.setattr("federation.inbox.COMMIT_SECONDS", 60.0)
+    monkeypatch.setattr("federation.keeper.COMMIT_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("patient")

@@ -435,7 +435,7 @@ async def test_r62_the_answer_comes_within_a_second_when_the_commit_is_slow(here
 async def test_r62_a_commit_that_does_not_come_is_answered_with_503(
     here: Here, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("federation.inbox.COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr("federation.keeper.COMMIT_SECONDS", 0.2)
     ada = peer.actor("ada")
     assert (await post_signed(here.inbox, note(peer, ada, 1))).status_code == 202
     async with slow(here, "inbox"):
