@@ -21,8 +21,8 @@ from storage.parts import Parts, parts_of
 from storage.polls import Poll
 from storage.threads import Post
 
-# Their text is shown everywhere, and their name nowhere on a microblog. Their `summary` is a content
-# note; that of all others is a teaser, unless they are sensitive.
+# Their text is shown everywhere, and their name nowhere on a microblog. Their `summary` is a
+# content note; that of all others is a teaser, unless they are sensitive.
 TEXTS = frozenset({"Note", "Question"})
 EXCERPT = 300
 MARKUP = re.compile(r"<[^>]*>")

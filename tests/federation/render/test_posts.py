@@ -65,7 +65,7 @@ FILM = Attachment(
 )
 SOUND = Attachment("audio", "https://here.test/media/3.ogg", "audio/ogg", "Her voice", seconds=3.0)
 PAPER = Attachment("document", "https://here.test/media/4.pdf", "application/pdf", "A leaflet")
-PAGE = Attachment("link", "https://example.org/story", "text/html", "A story")
+PAGE = Attachment("link", "https://example.org/story", alt="A story")
 EVERYTHING = Parts(
     attachments=(PICTURE, FILM, SOUND, PAPER, PAGE),
     tags=(
@@ -96,7 +96,6 @@ def test_attachments_say_what_they_show_and_are_what_lemmy_knows() -> None:
     assert page == {
         "type": "Link",
         "href": "https://example.org/story",
-        "mediaType": "text/html",
         "name": "A story",
     }
 
