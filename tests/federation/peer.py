@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import uvicorn
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 AS2 = "https://www.w3.org/ns/activitystreams"
 PUBLIC = f"{AS2}#Public"
@@ -186,7 +186,7 @@ def signed_headers(
     url: str,
     body: bytes | None,
     key_uri: str,
-    key: rsa.RSAPrivateKey = KEYS[0],
+    key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey = KEYS[0],
     *,
     date: datetime | None = None,
     names: str | None = None,
@@ -207,7 +207,11 @@ def signed_headers(
     lines = []
     for name in names.split():
         lines.append(f"{name.lower()}: {(headers | special)[name.lower()]}")
-    signature = key.sign("\n".join(lines).encode(), padding.PKCS1v15(), hashes.SHA256())
+    text = "\n".join(lines).encode()
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        signature = key.sign(text)
+    else:
+        signature = key.sign(text, padding.PKCS1v15(), hashes.SHA256())
     labels = [f'keyId="{key_uri}"', f'headers="{names}"']
     if algorithm is not None:
         labels.append(f'algorithm="{algorithm}"')

@@ -36,7 +36,7 @@ async def client() -> AsyncIterator[Client]:
     await opened.close()
 
 
-async def test_a_post_arrives_signed_with_its_digest_and_who_we_are(client: Client, peer: Peer):
+async def test_r14_a_post_arrives_signed_with_its_digest_and_who_we_are(client: Client, peer: Peer):
     answer = await client.post(f"{peer.origin}/inbox?x=1", b'{"a":1}', key=KEY)
     assert answer.status == 202
     asked = peer.asked[0]
