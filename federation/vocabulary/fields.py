@@ -30,6 +30,8 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 def types_of(fields: Fields) -> list[str]:
     """The types, without the prefixes of JSON-LD."""
     value = fields.get("type", fields.get("@type"))
+    if isinstance(value, str) and ":" not in value:
+        return [value]
     found = value if isinstance(value, list) else [value]
     return [t.removeprefix(AS).removeprefix("as:") for t in found[:10] if isinstance(t, str)]
 
@@ -103,7 +105,7 @@ def addressed(*fields: Fields) -> tuple[str, ...]:
             value = document.get(name)
             for entry in (value if isinstance(value, list) else [value])[:MAX_ADDRESSED]:
                 target = entry.get("id") if isinstance(entry, dict) else entry
-                if isinstance(target, str) and target:
+                if isinstance(target, str) and _is_address(target):
                     found[PUBLIC if target in PUBLIC_SPELLINGS else target] = None
     return tuple(found)[:MAX_ADDRESSED]
 
@@ -154,7 +156,7 @@ def page_url(value: object, identifier: str) -> str | None:
             href = candidate.get("href")
             kind = candidate.get("mediaType", candidate.get("mimeType", "text/html"))
             is_html = kind == "text/html"
-        if isinstance(href, str) and is_same_origin(href, identifier):
+        if isinstance(href, str) and _is_address(href) and is_same_origin(href, identifier):
             links.append((not is_html, href))
     return min(links, default=(False, ""))[1] or None
 
@@ -168,6 +170,12 @@ def moment(value: object) -> datetime | None:
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _is_address(value: str) -> bool:
+    """Whether it can be looked up and stored; it need not be a URL."""
+    is_odd = not value.isascii() or "\x00" in value
+    return 0 < len(value) <= MAX_URI_BYTES and not (is_odd and UNSTORABLE.search(value))
 
 
 def _plain(value: object) -> str | None:

@@ -18,6 +18,7 @@ SHORTCODE = re.compile(r":[A-Za-z0-9_+-]{1,64}(@[A-Za-z0-9.:-]{1,100})?:")
 SYMBOLS = frozenset({"So", "Sk", "Sm", "Po", "Mn", "Me", "Cf", "Cn"})
 IN_KEYCAPS = "0123456789#*"
 KEYCAP = "\u20e3"
+UNREADABLE = "\ufffd"  # stands for what could not be stored
 
 
 def read_reaction(fields: Fields) -> Reaction:
@@ -52,7 +53,7 @@ def _emoji(fields: Fields) -> str:
 
 def _is_pictured(said: str) -> bool:
     """Whether a text is signs only, not words: one picture may be made of a dozen characters."""
-    if not 0 < len(said) <= MAX_EMOJI or said.isascii():
+    if not 0 < len(said) <= MAX_EMOJI or said.isascii() or UNREADABLE in said:
         return False
     return all(
         (not sign.isascii() and unicodedata.category(sign) in SYMBOLS)

@@ -49,10 +49,11 @@ def read_quote(fields: Fields) -> str | None:
         if found is not None:
             return found
     for entry in listed(fields.get("tag"), MAX_LOOKED_AT):
-        if isinstance(entry, dict) and "Link" in types_of(entry):
-            relations = listed(entry.get("rel"), 10)
-            if any(isinstance(rel, str) and rel in QUOTE_RELATIONS for rel in relations):
-                return optional_uri(entry.get("href"))
+        if not isinstance(entry, dict) or "rel" not in entry:
+            continue
+        relations = listed(entry["rel"], 10)
+        if any(isinstance(rel, str) and rel in QUOTE_RELATIONS for rel in relations):
+            return optional_uri(entry.get("href"))
     return None
 
 
