@@ -21,7 +21,7 @@ async def show_instance(ask: Ask) -> Shown:
     actor = await actors.read_by_uri_unfiltered(ask.conn, ask.site.instance_uri)
     if actor is None:
         raise NotFound
-    document = render.instance(ask.site, actor, await _public_pem(ask, actor.uri))
+    document = render.instance(ask.site, actor, await _public_keys(ask, actor))
     return Shown(to_bytes(document), True, f"{ask.site.origin}/")
 
 
@@ -32,10 +32,12 @@ async def show_instance_outbox(ask: Ask) -> Shown:
 
 async def show_actor(ask: Ask) -> Shown:
     found = await _find(ask)
-    pem = await _public_pem(ask, found.uri)
+    keys = await _public_keys(ask, found)
     if isinstance(found, Community):
-        return _shown(ask, found, render.group(ask.site, found, pem))
-    return _shown(ask, found, render.person(ask.site, found, pem))
+        return _shown(ask, found, render.group(ask.site, found, keys))
+    moved_to = await actors.read_unfiltered(ask.conn, found.moved_to) if found.moved_to else None
+    target = None if moved_to is None else moved_to.uri
+    return _shown(ask, found, render.person(ask.site, found, keys, moved_to=target))
 
 
 async def show_outbox(ask: Ask) -> Shown:
@@ -111,11 +113,14 @@ async def _find(ask: Ask) -> Actor | Community:
     return opened
 
 
-async def _public_pem(ask: Ask, actor_uri: str) -> str:
-    key = await read_key(ask.conn, f"{actor_uri}#main-key")
+async def _public_keys(ask: Ask, found: Actor | Community) -> render.PublicKeys:
+    key = await read_key(ask.conn, f"{found.uri}#main-key")
     if key is None:
         raise NotFound
-    return key.public_pem
+    proof = await read_key(ask.conn, ask.site.proof_key_uri(found.id))
+    if proof is None:
+        return render.PublicKeys(key.public_pem)
+    return render.PublicKeys(key.public_pem, proof.uri, proof.public_pem)
 
 
 def _require_public(community: Community) -> None:

@@ -83,12 +83,15 @@ async def test_a_person_shows_nothing_but_how_to_reach_them(door: Door, fed) -> 
         )
     document = await door.document(person.uri)
     assert document.pop("@context")
+    (proof_key,) = document.pop("assertionMethod")
+    assert proof_key["id"] == f"{person.uri}#ed25519-key"
     assert document.pop("published").endswith("Z")
     assert document == {
         "id": person.uri,
         "type": "Person",
         "preferredUsername": "zebra",
         "name": person.display_name or "zebra",
+        "summary": "",
         "inbox": f"{person.uri}/inbox",
         "outbox": f"{person.uri}/outbox",
         "followers": f"{person.uri}/followers",
