@@ -3,8 +3,9 @@
 The address that is dialled is the one that was checked (`dial`), so neither a redirect nor a
 second DNS answer leads inside. TLS and Host keep the name.
 
-Destinations are spread over a fixed number of small clients with one shared TLS context, because
-an httpx pool looks at all its connections for each request and a big one is several times slower.
+Destinations are spread over a fixed number of small pools with one shared TLS context, because a
+pool looks at all its connections for each request and a big one is several times slower. No client
+of httpx stands before them: it would keep cookies, and fail over a Location that is no URL.
 """
 
 from __future__ import annotations
@@ -89,16 +90,11 @@ class Client:
         self._agent = f"Dazzle/0.1 (+{site.origin})"
         context = _tls_context(ca_bundle)
         backend = GuardedBackend(allow_loopback, lookup, dial)
-        self._clients = [
-            httpx.AsyncClient(
-                transport=_Transport(backend, context), trust_env=False, follow_redirects=False
-            )
-            for _ in range(SHARDS)
-        ]
+        self._transports = [_Transport(backend, context) for _ in range(SHARDS)]
 
     async def close(self) -> None:
-        for client in self._clients:
-            await client.aclose()
+        for transport in self._transports:
+            await transport.aclose()
 
     async def get(
         self, url: str, *, accept: str = ACTIVITY_TYPES, signed_by: SigningKey | None
@@ -190,9 +186,9 @@ class Client:
             content=outgoing.body,
             extensions={"target": target.path.encode("ascii")},
         )
-        client = self._clients[crc32(target.host.encode()) % SHARDS]
+        transport = self._transports[crc32(target.host.encode()) % SHARDS]
         async with asyncio.timeout(REQUEST_SECONDS):
-            response = await client.send(request, stream=True)
+            response = await transport.handle_async_request(request)
             try:
                 content = await (_read_whole if method == "GET" else _drain)(response)
             finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import gzip
+import http.cookiejar
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -294,3 +296,47 @@ async def test_the_answer_to_a_post_is_its_status_whatever_follows(client: Clien
 
     async with raw_server(refuse) as origin:
         assert (await client.post(origin + "/inbox", b"{}", key=KEY)).status == 503
+
+
+NO_URLS = [
+    "data:,x",
+    "jar:https://x.test!/x",
+    "https://[v1.10.0.0.1]/",
+    "https://[::1]./",
+    "https://[10.0.0.1]/",
+    "https://010.0.0.1/",
+]
+
+
+@pytest.mark.parametrize("location", NO_URLS)
+async def test_a_redirect_to_what_is_no_url_is_refused_and_nothing_else(
+    client: Client, location: str
+):
+    async def move(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"
+        writer.write(head.encode())
+        writer.close()
+
+    async with raw_server(move) as origin:
+        with pytest.raises(Refused):
+            await client.get(f"{origin}/a", signed_by=None)
+        assert (await client.post(f"{origin}/inbox", b"{}", key=KEY)).status == 302
+
+
+@pytest.mark.parametrize("host", ["1a2.3b4", "1-2-3-4", "xn--a"])
+async def test_a_name_that_looks_like_numbers_is_not_reached_and_nothing_else(
+    client: Client, host: str
+):
+    with pytest.raises((Refused, Unreachable)):
+        await client.get(f"http://{host}/", signed_by=None)
+
+
+async def test_what_servers_set_as_cookies_is_not_kept(client: Client, peer: Peer):
+    for number in range(20):
+        cookie = f"c{number}={'x' * 2000}; path=/; max-age=99999"
+        peer.put("/a", {}, headers={"set-cookie": cookie})
+        await client.get(f"{peer.origin}/a", signed_by=None)
+    assert not any("cookie" in asked.headers for asked in peer.asked)
+    kept = [one for one in gc.get_objects() if isinstance(one, http.cookiejar.Cookie)]
+    assert kept == []
