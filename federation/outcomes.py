@@ -16,6 +16,8 @@ PAUSE = timedelta(seconds=1)
 class Outcome(Enum):
     TAKEN = "taken"
     FINAL = "final"  # refused, and asking again will not help
+    GONE = "gone"  # the inbox is no more
+    MOVED = "moved"  # the inbox is somewhere else
     HELD = "held"  # this delivery later
     BUSY = "busy"  # the whole host later
 
@@ -23,13 +25,18 @@ class Outcome(Enum):
 def outcome_of(status: int) -> Outcome:
     """401, 408, 429 and what the server does wrong is tried again; every other refusal is final.
 
-    401 is what a server says that could not fetch our key just now; 410, that the inbox is gone.
+    401 is what a server says that could not fetch our key just now; 501, that it will never take
+    such a thing. A redirect that is not for good is a page that stands before the server for now.
     """
     if 200 <= status < 300:
         return Outcome.TAKEN
+    if status in {301, 308}:
+        return Outcome.MOVED
+    if status == 410:
+        return Outcome.GONE
     if status in {429, 503}:
         return Outcome.BUSY
-    if status in {401, 408} or status >= 500:
+    if status in {302, 303, 307, 401, 408} or (status >= 500 and status != 501):
         return Outcome.HELD
     return Outcome.FINAL
 

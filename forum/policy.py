@@ -7,7 +7,7 @@ from datetime import datetime
 
 from forum import access
 from forum.errors import Invalid, NotAllowed
-from storage import deliveries, instances, modlog
+from storage import destinations, instances, modlog
 from storage import site as sites
 from storage.db import Connection
 from storage.ids import new_id
@@ -58,13 +58,15 @@ async def block_server(
 ) -> None:
     """Exchange nothing more with a server; its people and posts are no longer seen."""
     await _decide(conn, admin, host, "refused", "block_server", reason, now)
-    await deliveries.cancel_host(conn, check_host(host))
+    await destinations.cancel_host(conn, check_host(host), now)
 
 
 async def unblock_server(
     conn: Connection, admin: Member, host: str, reason: str, now: datetime
 ) -> None:
+    """Back to normal: what was kept from it meanwhile is told, so that deletions reach it too."""
     await _decide(conn, admin, host, "default", "unblock_server", reason, now)
+    await destinations.revive(conn, check_host(host), now)
 
 
 async def allow_server(

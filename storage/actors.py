@@ -108,6 +108,21 @@ async def list_by_ids_unfiltered(conn: Connection, actor_ids: list[int]) -> list
     return await fetch_all(conn, Actor, LIST_BY_IDS, actor_ids)
 
 
+# The shared inbox of a server is everybody's: two rows are enough to know it.
+LIST_BY_INBOX = f"""
+select {COLUMNS} from actors a
+where a.host = $1 and not a.is_local and a.state = 'live'
+  and (a.shared_inbox = $2 or a.inbox = $2)
+order by a.shared_inbox = $2 desc nulls last, a.id
+limit 2
+"""
+
+
+async def list_by_inbox_unfiltered(conn: Connection, host: str, inbox: str) -> list[Actor]:
+    """One or two actors of a server that are reached at this inbox."""
+    return await fetch_all(conn, Actor, LIST_BY_INBOX, host, inbox)
+
+
 READ_OWN = f"select {COLUMNS} from actors a where a.id = $1 and a.is_local and a.state = 'live'"
 
 

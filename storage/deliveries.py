@@ -1,19 +1,18 @@
-"""Deliveries: one row per (activity, inbox) until it is settled, and one destination per host.
+"""Deliveries: one row per (activity, inbox) until it is settled.
 
-A worker leases a host and commits that before it sends; what became of each delivery is settled
-afterwards. A worker that dies therefore sends twice at worst, and never loses one.
+A worker has leased the host (storage/destinations.py) before it sends; what became of a delivery
+is settled before the next one goes the same way. A worker that dies therefore sends one again for
+each request that it had under way, and never loses any.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from storage.activities import TAKES_BACK
 from storage.audience import Recipient
 from storage.db import Connection, fetch_all
-
-PATIENCE = timedelta(days=14)  # a host that fails for longer is parked
 
 QUEUE = """
 with known as (
@@ -26,42 +25,18 @@ insert into deliveries (activity_id, inbox, host, object_key, next_at, created_a
 select r.activity_id, r.inbox, r.host, r.object_key, $5, $5
 from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) with ordinality
   as r (activity_id, object_key, inbox, host, place)
+where not exists (
+  select 1 from destinations d
+  where d.host = r.host and (d.parked_at is not null or d.retired_at is not null))
 order by r.place
 on conflict (activity_id, inbox) do nothing
-"""
-
-# Steps from host to host through the index, to the earliest row of each: as many probes as there
-# are hosts with something queued, however many rows or idle hosts there are.
-LEASE_HOSTS = """
-with recursive waiting (host, next_at) as (
-  (select x.host, x.next_at from deliveries x order by x.host, x.next_at limit 1)
-  union all
-  select n.host, n.next_at
-  from waiting w
-  cross join lateral (
-    select x.host, x.next_at from deliveries x
-    where x.host > w.host
-    order by x.host, x.next_at
-    limit 1) n)
-update destinations set leased_by = $1, leased_until = $2::timestamptz + $3::interval
-where host = any (array(
-  select d.host
-  from waiting w
-  join destinations d on d.host = w.host
-  where w.next_at <= $2 and d.parked_at is null and d.next_at <= $2
-    and (d.leased_until is null or d.leased_until <= $2)
-    and exists (select 1 from admitted(d.host))
-  order by d.next_at
-  limit $4
-  for update of d skip locked))
-returning host, failures
 """
 
 # Only the first row about each object for each inbox: the next goes when that one is settled. It
 # is looked for among the oldest that are due, so that a long queue costs no more than a short one.
 # What a host may no longer see is not sent to it, even if it could when the row was queued.
 DUE = f"""
-select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.body,
+select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.type, a.body,
   a.post_id is null or a.type in {TAKES_BACK}
   or exists (
     select 1 from visible_posts(null::bigint, d.host) v where v.id = a.post_id) as is_allowed
@@ -82,50 +57,43 @@ cross join lateral (
 join activities a on a.id = d.activity_id
 """
 
+# All rows are locked first and by id, as whoever cancels them does: nobody waits in a circle.
 SETTLE = """
-with settled as (
-  delete from deliveries where id = any($3::bigint[])),
+with locked as materialized (
+  select d.id from deliveries d where d.id = any($1::bigint[]) order by d.id for update),
+settled as (
+  delete from deliveries d using locked l where d.id = l.id and d.id = any($2::bigint[])),
 held as (
   update deliveries d
   set tries = d.tries + 1, next_at = r.next_at, last_status = r.status, last_error = r.error
-  from unnest($4::bigint[], $5::timestamptz[], $6::integer[], $7::text[])
+  from unnest($3::bigint[], $4::timestamptz[], $5::integer[], $6::text[])
     as r (id, next_at, status, error)
+  join locked l on l.id = r.id
   where d.id = r.id)
-update destinations d
-set leased_until = null, leased_by = null, next_at = r.next_at,
-  failures = case r.state when 'well' then 0 when 'failed' then d.failures + 1
-    else d.failures end,
-  failing_since = case r.state when 'well' then null
-    when 'idle' then d.failing_since else coalesce(d.failing_since, $2) end,
-  parked_at = case when r.state in ('failed', 'busy')
-    and d.failing_since <= $2::timestamptz - $12::interval then $2 else d.parked_at end,
-  last_success_at = case r.state when 'well' then $2 else d.last_success_at end,
-  last_error = case r.error when '' then d.last_error else r.error end
-from unnest($8::text[], $9::text[], $10::timestamptz[], $11::text[])
-  as r (host, state, next_at, error)
-where d.host = r.host and d.leased_by = $1
+select d.id from deliveries d where d.id = any($7::bigint[])
 """
 
-# A host that only asked for patience (429, 503 with Retry-After) has failures = 0 and is left to
-# its own time: it talks to us while it is busy.
-REVIVE = """
-with revived as (
-  update destinations set parked_at = null, failures = 0, failing_since = null, next_at = $2
-  where host = $1 and (failures > 0 or parked_at is not null)
-  returning host)
-update deliveries d set next_at = $2
-from revived r
-where d.host = r.host and d.next_at > $2
+# What waits behind a held one steps back with it, so that it does not fill the sight of DUE.
+POSTPONE = """
+with behind as materialized (
+  select b.id, h.next_at
+  from deliveries h
+  join deliveries b on b.host = h.host and b.object_key = h.object_key and b.inbox = h.inbox
+    and b.id > h.id and b.next_at < h.next_at
+  where h.id = any($1::bigint[])
+  for update of b skip locked)
+update deliveries d set next_at = b.next_at from behind b where d.id = b.id
 """
 
 CANCEL_POST = f"""
-delete from deliveries d
-using activities a
-where a.id = d.activity_id and a.post_id = $1 and a.type not in {TAKES_BACK}
-"""
-
-CANCEL_HOST = """
-delete from deliveries where host = $1 or right(host, length($1) + 1) = '.' || $1
+with locked as materialized (
+  select d.id
+  from activities a
+  join deliveries d on d.activity_id = a.id
+  where a.post_id = $1 and a.type not in {TAKES_BACK}
+  order by d.id
+  for update of d)
+delete from deliveries d using locked l where d.id = l.id
 """
 
 
@@ -139,14 +107,6 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """A host that this worker has leased. `failures` counts whole-host failures in a row."""
-
-    host: str
-    failures: int
-
-
-@dataclass(frozen=True, slots=True)
 class Due:
     """One delivery to try now."""
 
@@ -156,6 +116,7 @@ class Due:
     tries: int
     created_at: datetime
     actor_id: int
+    type: str
     body: bytes
     is_allowed: bool
 
@@ -170,23 +131,13 @@ class Held:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class HostReport:
-    """How a host did: 'well' (it answered), 'failed', 'busy' (it named a time), 'idle'."""
-
-    host: str
-    state: str
-    next_at: datetime
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """The results of some hosts' leases, written in one statement."""
+@dataclass(slots=True)
+class Results:
+    """What became of deliveries, and which of those to be sent next may have been cancelled."""
 
     done: list[int] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
-    hosts: list[HostReport] = field(default_factory=list)
+    upcoming: list[int] = field(default_factory=list)
 
 
 async def queue(
@@ -210,48 +161,29 @@ async def queue_all(conn: Connection, sendings: list[Sending], now: datetime) ->
         )
 
 
-async def lease_hosts(
-    conn: Connection, worker: str, now: datetime, lease: timedelta, *, limit: int
-) -> list[Destination]:
-    """Take hosts with something due for this worker alone, until it settles or `lease` passes."""
-    return await fetch_all(conn, Destination, LEASE_HOSTS, worker, now, lease, limit)
-
-
 async def due(conn: Connection, hosts: list[str], now: datetime, *, per_host: int) -> list[Due]:
     """What may be sent to leased hosts now: of each object the first for each inbox, if due."""
     return await fetch_all(conn, Due, DUE, hosts, now, per_host)
 
 
-async def settle(conn: Connection, worker: str, now: datetime, results: Settlement) -> None:
-    """Write results and give the hosts back. A lease that another worker took is left alone."""
-    held, hosts = results.held, results.hosts
-    await conn.execute(
+async def settle(conn: Connection, results: Results) -> set[int]:
+    """Write results, all at once; those of `upcoming` that are still to be sent."""
+    held = results.held
+    rows = await conn.fetch(
         SETTLE,
-        worker,
-        now,
+        [*results.done, *(row.id for row in held)],
         results.done,
         [row.id for row in held],
         [row.next_at for row in held],
         [row.status for row in held],
         [row.error for row in held],
-        [report.host for report in hosts],
-        [report.state for report in hosts],
-        [report.next_at for report in hosts],
-        [report.error for report in hosts],
-        PATIENCE,
+        results.upcoming,
     )
-
-
-async def revive(conn: Connection, host: str, now: datetime) -> None:
-    """A sign of life: send at once what waited for a host that did not answer."""
-    await conn.execute(REVIVE, host, now)
+    if held:
+        await conn.execute(POSTPONE, [row.id for row in held])
+    return {row["id"] for row in rows}
 
 
 async def cancel_post(conn: Connection, post_id: int) -> None:
     """Forget everything queued that carries the post's words; what takes it back still goes."""
     await conn.execute(CANCEL_POST, post_id)
-
-
-async def cancel_host(conn: Connection, host: str) -> None:
-    """Forget everything queued for a server that the administrator blocked, and for its parts."""
-    await conn.execute(CANCEL_HOST, host)

@@ -415,9 +415,13 @@ async def test_a_community_elsewhere_is_closed_to_all_but_its_members_here(
 # which somebody read before. A new caller is a decision, taken here.
 UNFILTERED = {
     "federation/actors.py": "this server's own actor",
+    "federation/deliver/looking.py": "whose inbox says that it is gone or elsewhere",
     "federation/discovery.py": "names, checked against the viewer afterwards",
     "federation/fetch.py": "stored actors by their URI, to refresh them",
     "federation/objects.py": "author, community and parent of a post the viewer may see",
+    "federation/followers.py": "a digest of followers for their own server",
+    "federation/synchronization.py": "people here who follow a community elsewhere",
+    "forum/synchronization.py": "people here who follow a community elsewhere",
     "federation/receive/__init__.py": "the sender of what was received",
     "federation/receive/announce.py": "what is stored of a community elsewhere and its posts",
     "federation/receive/answers.py": "the community that answers, and who asked it",

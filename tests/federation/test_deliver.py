@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import format_datetime
+from itertools import count
 
 import pytest
 
 from federation import deliver
+from federation.deliver.courier import PER_HOST
 from federation.keys import load_public_key
 from federation.signatures import Message, is_signed_by, read_signature
-from storage import activities, deliveries
+from storage import activities, deliveries, destinations
 from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient
@@ -29,6 +31,7 @@ from tests.federation.sink import Request, Sink, open_sink
 from tests.federation.wire import MovableClock, make_member_elsewhere, open_wire, publish_all
 
 MINUTE = timedelta(minutes=1)
+_numbers = count(1 << 16, 1 << 16)
 DAY = timedelta(days=1)
 
 
@@ -61,7 +64,7 @@ async def send(
     """Queue one activity per word, each about an object of its own unless `key` names one."""
     async with database.write() as conn:
         for number, word in enumerate(words):
-            identifier = new_id(clock.now())
+            identifier = new_id(clock.now()) + next(_numbers)
             body = word.encode()
             uri = f"https://here.test/ap/activities/{identifier}"
             await activities.insert(
@@ -184,7 +187,7 @@ async def test_a_failing_delivery_holds_back_only_its_own_object(
         assert await waiting(conn) == 0
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 422, 301])
+@pytest.mark.parametrize("status", [403, 404, 405, 410, 422, 501])
 async def test_a_refusal_is_final_and_remembered(fed, database, clock, author, status) -> None:
     async with open_sink(Sink(lambda _: (status, {}))) as sink:
         await send(database, clock, author, [sink], "a", "b", key=7)
@@ -231,7 +234,7 @@ async def test_a_sign_of_life_does_not_shorten_the_time_that_a_host_named(
         await send(database, clock, author, [sink], "a")
         await deliver.step(fed)
         async with database.write() as conn:
-            await deliveries.revive(conn, sink.host, clock.now())
+            await destinations.revive(conn, sink.host, clock.now())
         clock.move(MINUTE)
         await deliver.step(fed)
         assert len(sink.requests) == 1
@@ -260,11 +263,36 @@ async def test_a_host_that_does_not_answer_waits_longer_each_time_and_is_parked(
     assert len(waits) > 20
     clock.move(30 * DAY)
     assert await deliver.step(fed) == 0
+
+
+async def test_a_parked_host_is_owed_what_it_missed_and_gets_nothing_new(
+    fed, database, clock, author
+) -> None:
+    """Its rows go, and when the first of them was made is remembered."""
+    async with open_sink() as sink:
+        pass
+    await send(database, clock, author, [sink], "a", "b")
+    began = clock.now()
+    while await parked_at(database, sink) is None:
+        await deliver.step(fed)
+        clock.move(timedelta(hours=7))
+    await send(database, clock, author, [sink], "c")
+    async with database.write() as conn:
+        assert await waiting(conn) == 2
+        assert await destinations.sweep(conn, 100) == 2
+        assert (await destination(conn, sink))["lost_since"] == began
     async with open_sink(Sink(port=sink.port)) as back:
         async with database.write() as conn:
-            await deliveries.revive(conn, sink.host, clock.now())
-        assert await deliver.step(fed) == 2
-        assert sorted(back.bodies) == [b"a", b"b"]
+            await destinations.revive(conn, sink.host, clock.now())
+            assert (await destination(conn, sink))["back_at"] == clock.now()
+        await send(database, clock, author, [sink], "d")
+        await deliver.step(fed)
+        assert back.bodies == [b"d"]
+
+
+async def parked_at(database: Database, sink: Sink):
+    async with database.read() as conn:
+        return (await destination(conn, sink) or {"parked_at": None})["parked_at"]
 
 
 async def test_a_sign_of_life_ends_the_wait(fed, database, clock, author) -> None:
@@ -276,7 +304,7 @@ async def test_a_sign_of_life_ends_the_wait(fed, database, clock, author) -> Non
         await deliver.step(fed)
         assert back.bodies == []
         async with database.write() as conn:
-            await deliveries.revive(conn, sink.host, clock.now())
+            await destinations.revive(conn, sink.host, clock.now())
         await deliver.step(fed)
         assert back.bodies == [b"a"]
 
@@ -311,11 +339,11 @@ async def test_a_leased_host_is_nobody_elses_until_the_lease_ends(
     async with open_sink() as sink:
         await send(database, clock, author, [sink], "a")
         async with database.read() as conn:
-            first = await deliveries.lease_hosts(conn, "x", clock.now(), deliver.LEASE, limit=9)
-            again = await deliveries.lease_hosts(conn, "y", clock.now(), deliver.LEASE, limit=9)
+            first = await destinations.lease_hosts(conn, "x", clock.now(), deliver.LEASE, limit=9)
+            again = await destinations.lease_hosts(conn, "y", clock.now(), deliver.LEASE, limit=9)
         assert [leased.host for leased in first] == [sink.host]
         assert again == []
-        clock.move(timedelta(seconds=59))
+        clock.move(deliver.LEASE - timedelta(seconds=1))
         assert await deliver.step(fed) == 0
         clock.move(timedelta(seconds=2))
         assert await deliver.step(fed) == 1
@@ -328,12 +356,11 @@ async def test_a_worker_that_comes_back_late_does_not_free_anothers_lease(
     async with open_sink() as sink:
         await send(database, clock, author, [sink], "a")
     async with database.read() as conn:
-        await deliveries.lease_hosts(conn, "x", clock.now(), deliver.LEASE, limit=9)
+        await destinations.lease_hosts(conn, "x", clock.now(), deliver.LEASE, limit=9)
         clock.move(2 * MINUTE)
-        await deliveries.lease_hosts(conn, "y", clock.now(), deliver.LEASE, limit=9)
-        report = deliveries.HostReport(sink.host, "failed", clock.now() + DAY, "late")
-        late = deliveries.Settlement(hosts=[report])
-        await deliveries.settle(conn, "x", clock.now(), late)
+        await destinations.lease_hosts(conn, "y", clock.now(), deliver.LEASE, limit=9)
+        late = destinations.HostReport(sink.host, "failed", clock.now() + DAY, "late")
+        await destinations.report(conn, "x", clock.now(), [late])
         row = await destination(conn, sink)
     assert (row["leased_by"], row["failures"]) == ("y", 0)
 
@@ -377,6 +404,75 @@ async def test_a_worker_that_stops_finishes_what_is_under_way(fed, database, clo
         row = await destination(conn, sink)
     assert [row["body"] for row in rows] == [b"b"]
     assert row["leased_until"] is None
+
+
+async def test_what_is_cancelled_while_a_host_is_visited_is_not_sent(
+    fed, database, clock, author
+) -> None:
+    """A post that is erased now stays here, though a worker has its delivery in hand."""
+    sink = Sink(gate=asyncio.Event())
+    words = [str(number) for number in range(12)]
+    async with open_sink(sink):
+        await send(database, clock, author, [sink], *words)
+        running = asyncio.create_task(deliver.step(fed))
+        await until(lambda: sink.requests)
+        async with database.write() as conn:
+            await conn.execute("delete from deliveries where object_key > 6")
+        sink.gate.set()
+        await asyncio.wait_for(running, 10)
+    assert sorted(sink.bodies) == [word.encode() for word in words[:6]]
+
+
+async def test_each_answer_is_written_before_the_next_request_goes(
+    fed, database, clock, author
+) -> None:
+    """Whoever is killed then sends again only what was under way."""
+    unwritten = []
+
+    def look(_: Request):
+        unwritten.append(asyncio.create_task(unwritten_of(len(sink.requests))))
+        return 202, {}
+
+    async def unwritten_of(sent: int) -> int:
+        async with database.read() as conn:
+            return sent - (13 - await waiting(conn))
+
+    async with open_sink(Sink(look, delay=0.05)) as sink:
+        await send(database, clock, author, [sink], *[str(number) for number in range(13)])
+        await deliver.step(fed)
+        assert len(sink.requests) == 13
+        assert max(await asyncio.gather(*unwritten)) <= 4
+
+
+async def test_a_host_that_hangs_costs_one_connection(fed, database, clock, author) -> None:
+    sink = Sink(gate=asyncio.Event())
+    async with open_sink(sink):
+        await send(database, clock, author, [sink], *[str(number) for number in range(12)])
+        running = asyncio.create_task(deliver.step(fed))
+        await until(lambda: sink.requests)
+        await asyncio.sleep(0.3)
+        assert len(sink.requests) == 1
+        sink.gate.set()
+        await running
+
+
+async def test_what_waits_behind_a_held_delivery_hides_no_other(
+    fed, database, clock, author
+) -> None:
+    """However much of it there is: an object with a thousand likes fails, the others go on."""
+    held = [f"held {number}" for number in range(16 * PER_HOST + 40)]
+
+    def answer(request: Request):
+        return (500 if request.body.startswith(b"held") else 202), {}
+
+    async with open_sink(Sink(answer)) as sink:
+        await send(database, clock, author, [sink], "first", key=1)
+        await send(database, clock, author, [sink], *held, key=7)
+        await deliver.step(fed)
+        clock.move(timedelta(seconds=2))
+        await send(database, clock, author, [sink], "other", key=8)
+        await deliver.step(fed)
+    assert sink.bodies[-1] == b"other"
 
 
 async def test_nothing_goes_to_a_blocked_server_or_while_nobody_is_federated_with(
@@ -437,7 +533,7 @@ async def test_an_activity_is_queued_once_per_inbox(database, clock, author) -> 
         await deliveries.queue(conn, identifier, 1, recipients, clock.now())
         await deliveries.queue(conn, identifier, 1, recipients, clock.now())
         assert await waiting(conn) == 1
-        await deliveries.cancel_host(conn, sink.host)
+        await destinations.cancel_host(conn, sink.host, clock.now())
         assert await waiting(conn) == 0
 
 

@@ -16,18 +16,24 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
     [
         (200, Outcome.TAKEN),
         (202, Outcome.TAKEN),
-        (302, Outcome.FINAL),
+        (300, Outcome.FINAL),
+        (301, Outcome.MOVED),
+        (302, Outcome.HELD),
+        (307, Outcome.HELD),
+        (308, Outcome.MOVED),
+        (400, Outcome.FINAL),
         (401, Outcome.HELD),
         (404, Outcome.FINAL),
         (408, Outcome.HELD),
-        (410, Outcome.FINAL),
+        (410, Outcome.GONE),
         (429, Outcome.BUSY),
         (500, Outcome.HELD),
+        (501, Outcome.FINAL),
         (503, Outcome.BUSY),
         (599, Outcome.HELD),
     ],
 )
-def test_each_status_has_one_meaning(status: int, outcome: Outcome) -> None:
+def test_r61_each_status_has_one_meaning(status: int, outcome: Outcome) -> None:
     assert outcome_of(status) is outcome
 
 

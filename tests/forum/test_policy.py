@@ -6,7 +6,7 @@ import pytest
 
 from forum import policy
 from forum.errors import Invalid, NotAllowed
-from storage import activities, actors, deliveries, instances, threads
+from storage import activities, actors, deliveries, destinations, instances, threads
 from storage import site as sites
 from storage.activities import Activity
 from storage.audience import (
@@ -90,7 +90,7 @@ async def test_nothing_goes_to_a_part_of_a_blocked_server_that_was_met_later(
     activity = Activity(1, "https://here.test/ap/activities/1", community.id, "Accept", None, b"a")
     await activities.insert(conn, activity)
     await deliveries.queue(conn, 1, part.id, [Recipient(part.inbox, part.host, None)], tick())
-    assert await deliveries.lease_hosts(conn, "x", tick(), timedelta(seconds=60), limit=9) == []
+    assert await destinations.lease_hosts(conn, "x", tick(), timedelta(seconds=60), limit=9) == []
 
 
 async def test_what_waits_for_a_server_and_its_parts_goes_with_the_block(conn: Connection) -> None:

@@ -1,0 +1,97 @@
+"""Writes what became of deliveries: those that end while one statement runs share the next one.
+
+Whoever sends waits for it before the next request. So a worker that is killed has at most one
+answered request unwritten for each that it had under way, and what was cancelled meanwhile is
+not sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import asyncpg
+
+from storage.db import Database
+from storage.deliveries import Held, Results, settle
+
+log = logging.getLogger("dazzle.deliver")
+
+GATHER_SECONDS = 0.01  # results of this long are written together
+AGAIN_SECONDS = 1.0
+
+# What became of one delivery: its id when it is finished, or that it is tried later.
+Result: TypeAlias = int | Held
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    result: Result | None
+    upcoming: int | None
+    settled: asyncio.Future[bool]
+
+
+class Settler:
+    """One for all visits of a worker."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[_Entry] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def settle(self, result: Result | None, upcoming: int | None) -> bool:
+        """Returns once the result is committed: whether the delivery `upcoming` is still there."""
+        if result is None and upcoming is None:
+            return False
+        loop = asyncio.get_running_loop()
+        entry = _Entry(result, upcoming, loop.create_future())
+        self._waiting.append(entry)
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._run())
+        return await entry.settled
+
+    def close(self) -> None:
+        """Leave what is not written: it is sent again when its lease has ended."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(GATHER_SECONDS)
+            batch, self._waiting = self._waiting, []
+            try:
+                there = await self._write(_results_of(batch))
+            except BaseException as error:
+                for entry in batch:
+                    if not entry.settled.done():
+                        entry.settled.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for entry in batch:
+                if not entry.settled.done():
+                    entry.settled.set_result(entry.upcoming in there)
+
+    async def _write(self, results: Results) -> set[int]:
+        """A database that is away for a while is waited for: the answers are known only here."""
+        while True:
+            try:
+                async with self._database.read() as conn:
+                    return await settle(conn, results)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                log.warning("what was delivered could not be written now", exc_info=True)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _results_of(batch: list[_Entry]) -> Results:
+    results = Results()
+    for entry in batch:
+        if isinstance(entry.result, Held):
+            results.held.append(entry.result)
+        elif entry.result is not None:
+            results.done.append(entry.result)
+        if entry.upcoming is not None:
+            results.upcoming.append(entry.upcoming)
+    return results
