@@ -25,7 +25,7 @@ MOST_VOTES = 2**31 - 1
 PLAIN_TYPE = "Note"
 POLL_TYPE = "Question"
 TYPES = frozenset(
-    ("Note", "Page", "Article", "Event", "Video", "Audio", "Image", "Document", "Link")
+    ("Note", "Page", "Article", "Question", "Event", "Video", "Audio", "Image", "Document", "Link")
 )
 
 
@@ -73,9 +73,11 @@ def check_poll(
     return _check_own(poll, now, known_end) if is_ours else _cut_to_fit(poll)
 
 
-def type_with(draft: Draft, poll: PollDraft | None) -> str:
-    """Only what has a poll federates as a Question."""
-    return draft.type if poll is None else POLL_TYPE
+def type_with(asked: str, *, has_poll: bool) -> str:
+    """As what a post federates: what has a poll as a Question, and nothing else."""
+    if has_poll:
+        return POLL_TYPE
+    return PLAIN_TYPE if asked == POLL_TYPE else asked
 
 
 def _check_own(poll: PollDraft, now: datetime, known_end: datetime | None) -> PollDraft:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from forum import access, polls
-from forum.drafts import POLL_TYPE, check_draft, check_poll
+from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import NotFound
 from forum.events import PostEdited
 from forum.outbox import record_event
@@ -81,8 +81,7 @@ async def _edit_poll(
 
 def _edited(post: Post, draft: Draft, *, has_poll: bool) -> Post:
     """The post with the words of the draft; equal to what it was when they are the same."""
-    is_ours = post.is_local and post.type != POLL_TYPE
-    plain_type = post.type if is_ours else draft.type
+    asked = post.type if post.is_local else draft.type
     has_same_parts = parts_of(post.parts) == draft.parts
     return replace(
         post,
@@ -92,6 +91,6 @@ def _edited(post: Post, draft: Draft, *, has_poll: bool) -> Post:
         content_note=draft.content_note,
         sensitive=draft.sensitive,
         language=draft.language,
-        type=POLL_TYPE if has_poll else plain_type,
+        type=type_with(asked, has_poll=has_poll),
         parts=post.parts if has_same_parts else to_stored(draft.parts),
     )

@@ -216,7 +216,7 @@ def _check(draft: Draft, *, is_thread: bool, is_ours: bool, now: datetime) -> Dr
     """The draft as it is stored, its poll too."""
     draft = check_draft(draft, is_thread=is_thread, is_ours=is_ours)
     poll = None if draft.poll is None else check_poll(draft.poll, is_ours=is_ours, now=now)
-    return replace(draft, poll=poll, type=type_with(draft, poll))
+    return replace(draft, poll=poll, type=type_with(draft.type, has_poll=poll is not None))
 
 
 def _post(

@@ -29,10 +29,13 @@ class Edit:
     written_at: datetime
 
 
+# Two edits that are taken in within a millisecond keep their order.
 KEEP = """
 insert into edits (id, post_id, title, source, html, content_note, sensitive, language, parts,
   written_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+select greatest($1::bigint, max(e.id) + 1), $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10
+from edits e
+where e.post_id = $2
 """
 
 DROP_OLDEST = """
