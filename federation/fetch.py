@@ -7,7 +7,6 @@ is not believed, it is asked there. Never called with a transaction open.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any
 
 from federation.address import canonical_host, is_same_origin, parse_url
@@ -15,6 +14,7 @@ from federation.client import Client, Response
 from federation.errors import BadSignature, Gone, Malformed, Refused, Unreachable
 from federation.hosts import Hosts
 from federation.keys import load_public_key
+from federation.negotiation import is_activity_json
 from federation.vocabulary.activities import parse_activity
 from federation.vocabulary.documents import (
     ACTOR_KINDS,
@@ -37,7 +37,6 @@ from storage.ids import new_id
 from storage.keys import Key, SigningKey
 
 MAX_FETCHES = 20
-PROFILE = "https://www.w3.org/ns/activitystreams"
 
 
 @dataclass(slots=True)
@@ -197,20 +196,6 @@ class Fetcher:
                     now=now,
                 )
         return stored
-
-
-def is_activity_json(content_type: str) -> bool:
-    """Whether a Content-Type is one of ActivityPub's two, in any spelling (GHSA-jhrq-qvrm-qr36)."""
-    message = Message()
-    message["content-type"] = content_type
-    if message.get_content_type() == "application/activity+json":
-        return True
-    profile = message.get_param("profile")
-    return (
-        message.get_content_type() == "application/ld+json"
-        and isinstance(profile, str)
-        and PROFILE in profile.split()
-    )
 
 
 def require_own_author(post: Post) -> Post:

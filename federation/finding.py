@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote
 
 from federation.address import canonical_host, is_same_origin, parse_url
 from federation.errors import FederationError, Gone, Malformed, Refused
-from federation.fetch import Budget, Fetcher, is_activity_json
-from federation.vocabulary.fields import text, uri
+from federation.fetch import Budget, Fetcher
+from federation.vocabulary.discovery import (
+    parse_nodeinfo_links,
+    parse_software,
+    parse_webfinger,
+)
 from forum.errors import ForumError
 from storage.actors import Actor
 from storage.instances import read_instance, save_software
 
 JRD = "application/jrd+json, application/json"
 JSON = "application/json"
-NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/"
 VERSIONS = ("2.1", "2.0")
 SOFTWARE_FRESH = timedelta(days=7)
 SOFTWARE_FAILED = timedelta(hours=1)
@@ -82,14 +84,10 @@ class Finder:
         host = canonical_host(origin)
         resource = quote(f"acct:{name}@{host}", safe="@:")
         url = f"{origin}/.well-known/webfinger?resource={resource}"
-        document = await self._fetcher.json(url, JRD, budget)
-        for link in _links(document):
-            kind = link.get("type")
-            if link.get("rel") == "self" and isinstance(kind, str) and is_activity_json(kind):
-                target = uri(link.get("href"))
-                _require_subject(document, {host, canonical_host(target)})
-                return target
-        raise Malformed("no_self_link")
+        found = parse_webfinger(await self._fetcher.json(url, JRD, budget))
+        target = found.actors[0]
+        _require_subject(found.subject, {host, canonical_host(target)})
+        return target
 
     async def _require_link_back(self, actor: Actor, budget: Budget) -> None:
         """Raises Malformed unless the actor's own host gives the same actor for its name."""
@@ -101,16 +99,12 @@ class Finder:
         budget = Budget(2)
         origin = self._origin(host)
         index = await self._fetcher.json(f"{origin}/.well-known/nodeinfo", JSON, budget)
-        links = {link.get("rel"): link.get("href") for link in _links(index)}
+        links = parse_nodeinfo_links(index)
         for version in VERSIONS:
-            href = links.get(NODEINFO + version)
-            if isinstance(href, str) and is_same_origin(href, origin):
-                document = await self._fetcher.json(href, JSON, budget)
-                software = document.get("software")
-                if not isinstance(software, dict):
-                    raise Malformed("nodeinfo")
-                name = text(software.get("name"), 50).lower()
-                return name or None, text(software.get("version"), 50) or None
+            href = links.get(version)
+            if href is not None and is_same_origin(href, origin):
+                found = parse_software(await self._fetcher.json(href, JSON, budget))
+                return found.name or None, found.version or None
         raise Gone("no_nodeinfo")
 
     def _origin(self, host: str) -> str:
@@ -120,17 +114,9 @@ class Finder:
         return parse_url(f"{'http' if is_trial else 'https'}://{host}").origin
 
 
-def _links(document: dict[str, Any]) -> list[dict[str, Any]]:
-    links = document.get("links")
-    if not isinstance(links, list):
-        raise Malformed("links")
-    return [link for link in links[:100] if isinstance(link, dict)]
-
-
-def _require_subject(document: dict[str, Any], hosts: set[str]) -> None:
+def _require_subject(subject: str, hosts: set[str]) -> None:
     """Raises Malformed if the answer is about a name on a third host."""
-    subject = document.get("subject")
-    if not isinstance(subject, str) or not subject.startswith("acct:"):
+    if not subject.startswith("acct:"):
         return
     if canonical_host(f"https://{subject.rpartition('@')[2]}") not in hosts:
         raise Malformed("subject")

@@ -1,10 +1,13 @@
-"""What a request accepts: an ActivityPub document, or rather the page for people."""
+"""ActivityPub's media types: what a request accepts, and what an answer is."""
 
 from __future__ import annotations
+
+from email.message import Message
 
 ACTIVITY = "application/activity+json"
 ACTIVITY_TYPES = frozenset({ACTIVITY, "application/ld+json", "application/json"})
 PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+PROFILE = "https://www.w3.org/ns/activitystreams"
 MAX_RANGES = 32
 
 
@@ -23,6 +26,20 @@ def prefers_page(accept: str | None) -> bool:
         elif media_type in ACTIVITY_TYPES:
             activity = max(activity, _quality(parameters))
     return page > activity
+
+
+def is_activity_json(content_type: str) -> bool:
+    """Whether a Content-Type is one of ActivityPub's two, in any spelling (GHSA-jhrq-qvrm-qr36)."""
+    message = Message()
+    message["content-type"] = content_type
+    if message.get_content_type() == "application/activity+json":
+        return True
+    profile = message.get_param("profile")
+    return (
+        message.get_content_type() == "application/ld+json"
+        and isinstance(profile, str)
+        and PROFILE in profile.split()
+    )
 
 
 def _quality(parameters: list[str]) -> float:

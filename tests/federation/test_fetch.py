@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from federation.errors import FederationError, Gone, Malformed, Unreachable
-from federation.fetch import Budget, is_activity_json
+from federation.fetch import Budget
+from federation.negotiation import is_activity_json
 from forum.errors import NotAllowed
 from storage import communities, instances
 from tests.federation.conftest import Here
