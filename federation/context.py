@@ -14,6 +14,7 @@ from federation.finding import Finder
 from federation.hosts import Hosts
 from federation.keeper import Keeper
 from federation.keys import KeyCache
+from federation.sync_header import Notes
 from forum.ports import Clock, Renderer
 from forum.site import Site
 from storage.db import Database
@@ -34,11 +35,13 @@ class Federation:
     resolver: Finder
     keeper: Keeper
     admission: Admission
+    notes: Notes
 
     async def close(self) -> None:
         await self.admission.close()
         await self.keeper.close()
         await self.hosts.close()
+        await self.notes.close()
         await self.client.close()
 
 
@@ -78,4 +81,5 @@ def open_federation(
         resolver=Finder(fetcher, allow_loopback=allow_loopback),
         keeper=Keeper(database, clock),
         admission=Admission(database, keys.knows),
+        notes=Notes(database, clock),
     )

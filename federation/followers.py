@@ -6,8 +6,6 @@ others can ask for the list. Nobody learns of anybody but their own: to be a mem
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from time import monotonic
 
 from federation.door import Ask, Shown
@@ -18,19 +16,9 @@ from forum.site import Site
 from storage import communities, followers
 from storage.db import Connection
 
-HEADER = "collection-synchronization"
 FRESH_SECONDS = 600.0  # a change of the last hour is left alone by those who compare
 MAX_DIGESTS = 20_000
 MOST_FOLLOWERS = 5000  # more of one server are not listed in one document
-DIGEST_BITS = 256
-
-
-def digest_of(uris: Iterable[str]) -> str:
-    """The XOR of the SHA-256 of each id, in hexadecimal digits."""
-    total = 0
-    for uri in set(uris):
-        total ^= int.from_bytes(hashlib.sha256(uri.encode()).digest())
-    return f"{total:064x}"
 
 
 class Digests:
@@ -61,12 +49,8 @@ class Digests:
 
     def _header(self, community_id: int, digest: str) -> str:
         collection = self._site.followers_uri(community_id)
-        return f'collectionId="{collection}", digest="{digest}", url="{url_of(collection)}"'
-
-
-def url_of(followers_uri: str) -> str:
-    """Where the part of the collection is that belongs to whoever asks."""
-    return f"{followers_uri}_synchronization"
+        url = self._site.followers_there_uri(community_id)
+        return f'collectionId="{collection}", digest="{digest}", url="{url}"'
 
 
 async def show_followers_there(ask: Ask) -> Shown:
@@ -77,5 +61,5 @@ async def show_followers_there(ask: Ask) -> Shown:
     if community is None or not community.is_local:
         raise NotFound
     uris = await followers.list_there(ask.conn, ask.viewer, community.id)
-    document = lists.full(url_of(ask.site.followers_uri(community.id)), uris[:MOST_FOLLOWERS])
+    document = lists.full(ask.site.followers_there_uri(community.id), uris[:MOST_FOLLOWERS])
     return Shown(to_bytes(document), False)

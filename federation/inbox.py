@@ -167,6 +167,7 @@ async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
     await fed.hosts.require(key.actor_host)
     await fed.keeper.keep(received)
     fed.hosts.heard(key.actor_host)
+    fed.notes.hear(key, scope["headers"])
 
 
 def _read_activity(fed: Federation, key: Key, body: bytes) -> Received | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from federation import actors, discovery, inbox, objects
+from federation import actors, discovery, followers, inbox, objects
 from federation.context import Federation
 from federation.door import Handler, route
 
@@ -17,6 +17,7 @@ DOCUMENTS: dict[str, Handler] = {
     "/ap/actors/{id}": actors.show_actor,
     "/ap/actors/{id}/outbox": actors.show_outbox,
     "/ap/actors/{id}/followers": actors.show_followers,
+    "/ap/actors/{id}/followers_synchronization": followers.show_followers_there,
     "/ap/actors/{id}/following": actors.show_following,
     "/ap/actors/{id}/featured": actors.show_featured,
     "/ap/actors/{id}/moderators": actors.show_moderators,

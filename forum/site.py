@@ -29,6 +29,10 @@ class Site:
     def followers_uri(self, actor_id: int) -> str:
         return f"{self.actor_uri(actor_id)}/followers"
 
+    def followers_there_uri(self, actor_id: int) -> str:
+        """Where a server reads which of its own people are among the followers."""
+        return f"{self.followers_uri(actor_id)}_synchronization"
+
     def follow_uri(self, actor_id: int, community_id: int) -> str:
         """The id of a person's Follow of a community: the same one when they come back later."""
         return f"{self.actor_uri(actor_id)}/follows/{community_id}"

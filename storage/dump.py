@@ -181,7 +181,11 @@ async def drop_all(conn: Connection) -> None:
     await conn.execute(DROP_ALL)
 
 
-RELEASE_HOSTS = "update destinations set leased_until = null, leased_by = null"
+RELEASE_HOSTS = """
+update destinations set leased_until = null, leased_by = null, catching_until = null
+"""
+
+RELEASE_CHECKS = "update follower_checks set claimed_until = null where claimed_until is not null"
 
 RELEASE_INBOX = "update inbox set claimed_until = null where claimed_until is not null"
 
@@ -189,6 +193,7 @@ RELEASE_INBOX = "update inbox set claimed_until = null where claimed_until is no
 async def release_claims(conn: Connection) -> None:
     """The workers that held these are gone: what waits is taken up at once, and only that."""
     await conn.execute(RELEASE_HOSTS)
+    await conn.execute(RELEASE_CHECKS)
     await conn.execute(RELEASE_INBOX)
 
 

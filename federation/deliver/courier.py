@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from federation.client import Response
 from federation.context import Federation
 from federation.deliver.settling import Settler
-from federation.followers import HEADER, Digests
+from federation.followers import Digests
+from federation.sync_header import HEADER
 from storage import deliveries
 from storage.db import Connection
 from storage.deliveries import Due
