@@ -6,7 +6,7 @@ import math
 import re
 from datetime import UTC, datetime
 
-from forum.text.characters import clean_characters, one_line
+from forum.text.characters import UNWANTED, clean_characters, one_line
 from storage.parts import Attachment, Happening, Parts, Tag
 
 MOST_ATTACHMENTS = 20
@@ -72,7 +72,8 @@ def _moment(at: datetime) -> datetime:
 
 
 def _is_link(url: str) -> bool:
-    return len(url) <= URL_LIMIT and URL.fullmatch(url) is not None and clean_characters(url) == url
+    is_short = len(url) <= URL_LIMIT
+    return is_short and URL.fullmatch(url) is not None and UNWANTED.search(url) is None
 
 
 def _link(url: str | None) -> str | None:
