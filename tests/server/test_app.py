@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
+from federation.routes import routes as federation_routes
+from forum.site import Site
+from server import health
 from server.app import create_app
 from server.http_guard import protocol_for
 from server.prepare import introduce
 from server.settings import Settings
+from tests.factories import make_community, make_person, make_site, make_thread
 from tests.server.raw_http import exchange, serving, statuses
+from web.assets import Assets
+from web.routes import routes as web_routes
 
 ORIGIN = "https://forum.example"
 HOST = b"Host: forum.example\r\n"
@@ -65,6 +72,44 @@ async def test_every_class_of_answer_carries_the_security_headers(port, what):
     assert [name for name in EVERYWHERE if head.count(b"\r\n" + name) != 1] == []
     assert b"unsafe" not in head
     assert b"\r\nserver:" not in head
+
+
+ACTIVITY_TYPES = ("application/activity+json", "application/ld+json")
+
+
+async def test_r12_only_the_activitypub_door_serves_activitypub(database_url, tmp_path):
+    """Whoever could put a file under another address could speak for everybody here."""
+    settings = Settings(origin=ORIGIN, data_dir=tmp_path, database_url=database_url)
+    await introduce(settings)
+    app = await create_app(settings)
+    services, site = app.parts.services, Site(ORIGIN)
+    async with services.database.write() as conn:
+        await make_site(conn, site=site)
+        owner = await make_person(conn, "owner", site=site)
+        place = await make_community(conn, owner, site=site, name="place")
+        thread = await make_thread(conn, owner, place, site=site)
+    names = {
+        "id": str(thread.id), "name": "place", "token": "x", "path": "nowhere",
+        "file": Assets().url("dazzle.css").rpartition("/")[2], "actor_id": str(owner.id),
+    }  # fmt: skip
+    known = [
+        *health.routes(services.database),
+        *federation_routes(app.parts.federation),
+        *web_routes(services),
+    ]
+    paths = {route.path.replace(":path}", "}").format(**names) for route in known}
+    paths |= {f"/ap/actors/{owner.id}", f"/ap/actors/{place.id}", "/u/owner", "/c/owner"}
+    transport = httpx.ASGITransport(app)
+    served = set()
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+        for path in sorted(paths):
+            for accept in ("*/*", ", ".join(ACTIVITY_TYPES)):
+                answer = await client.get(path, headers={"accept": accept})
+                if answer.headers.get("content-type", "").startswith(ACTIVITY_TYPES):
+                    served.add(path)
+    await app.close()
+    assert {f"/ap/posts/{thread.id}", f"/ap/actors/{owner.id}", "/ap/instance"} <= served
+    assert [path for path in served if not path.startswith("/ap/")] == []
 
 
 async def test_what_a_stranger_says_of_the_address_is_ignored(port):
