@@ -33,17 +33,19 @@ async def authenticate(fed: Federation, scope: Scope, body: bytes | None) -> Key
     if signed is None:
         return None
     _require_our_host(fed, message)
-    return await _find_signer(fed, signed)
-
-
-async def _find_signer(fed: Federation, signed: Signed) -> Key:
-    try:
-        host = canonical_host(signed.key_uri)
-    except Refused:
-        raise BadSignature("key_uri") from None
-    if host == fed.site.host:
+    if _host_of(signed) == fed.site.host:
         raise BadSignature("own_key")
-    await fed.hosts.require(host)
+    return await find_signer(fed, signed)
+
+
+async def find_signer(fed: Federation, signed: Signed) -> Key:
+    """The key that made a signature, stored or fetched; fetched once more if it does not fit.
+
+    Raises as `authenticate` does.
+    """
+    host = _host_of(signed)
+    if host != fed.site.host:
+        await fed.hosts.require(host)
     try:
         key = await fed.keys.find(signed.key_uri)
     except (Malformed, Refused, TooLarge):
@@ -54,6 +56,13 @@ async def _find_signer(fed: Federation, signed: Signed) -> Key:
     if rotated is None or not is_signed_by(load_public_key(rotated.public_pem), signed):
         raise BadSignature
     return rotated
+
+
+def _host_of(signed: Signed) -> str:
+    try:
+        return canonical_host(signed.key_uri)
+    except Refused:
+        raise BadSignature("key_uri") from None
 
 
 def _require_our_host(fed: Federation, message: Message) -> None:
