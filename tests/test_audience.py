@@ -13,9 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from forum import moderation, policy
+from forum import editing, moderation, policy
+from forum import polls as forum_polls
 from forum import threads as forum_threads
-from storage import actors, communities, memberships, modlog, reports, threads
+from forum.text import PollDraft
+from storage import (
+    actors,
+    communities,
+    edits,
+    memberships,
+    modlog,
+    polls,
+    reactions,
+    reports,
+    threads,
+)
 from storage.actors import Actor
 from storage.audience import (
     NOBODY,
@@ -143,6 +155,9 @@ async def build(conn: Connection, kind: Kind) -> World:
     reply = await factories.make_reply(conn, author, thread)
     gone = [await factories.make_thread(conn, author, community) for _ in range(2)]
     gone += [await factories.make_reply(conn, author, thread) for _ in range(2)]
+    for post in (thread, reply, *gone):
+        await forum_polls.attach(conn, post, PollDraft(("Yes", "No"), votes=(0, 0)))
+        await editing.edit_post(conn, author, post, factories.make_draft("Edited"), now=tick())
     for post in gone[::2]:
         await forum_threads.erase_post(conn, author, post, now=tick())
     for post in gone[1::2]:
@@ -242,6 +257,23 @@ async def _list_home(conn: Connection, viewer: Viewer, world: World) -> set[int]
     return {line.id for line in found}
 
 
+async def _read_poll(conn: Connection, viewer: Viewer, world: World) -> set[int]:
+    posts = [world.thread, world.reply, *world.gone]
+    found = [await polls.read_poll(conn, viewer, post.id) for post in posts]
+    return {poll.post_id for poll in found if poll}
+
+
+async def _list_edits(conn: Connection, viewer: Viewer, world: World) -> set[int]:
+    posts = [world.thread, world.reply, *world.gone]
+    found = [await edits.list_edits(conn, viewer, post.id, 10) for post in posts]
+    return {edit.post_id for history in found for edit in history}
+
+
+async def _count_bands(conn: Connection, viewer: Viewer, world: World) -> set[int]:
+    posts = [world.thread, world.reply, *world.gone]
+    return {post.id for post in posts if await reactions.count_bands(conn, viewer, post.id)}
+
+
 # Each read, and whether it gives the thread, the reply or both when the viewer may read.
 READS: dict[str, tuple[Found, bool, bool]] = {
     "read_post": (_read_posts, True, True),
@@ -252,6 +284,9 @@ READS: dict[str, tuple[Found, bool, bool]] = {
     "list_outbox": (_list_outbox, True, False),
     "list_latest": (_list_latest, True, False),
     "list_home": (_list_home, True, False),
+    "read_poll": (_read_poll, True, True),
+    "list_edits": (_list_edits, True, True),
+    "count_bands": (_count_bands, True, True),
 }
 
 

@@ -12,6 +12,7 @@ from storage.accounts import Account
 from storage.actors import Actor
 from storage.communities import Community
 from storage.memberships import Membership
+from storage.polls import Poll
 from storage.sessions import Member
 from storage.threads import Post
 
@@ -25,7 +26,13 @@ account_states = st.sampled_from(["waiting", "open", "suspended"])
 moments = st.none() | st.integers(-1000, 1000).map(lambda hours: NOW + timedelta(hours=hours))
 
 
-def actor(*, is_local: bool = True, state: str = "live", actor_id: int = 7) -> Actor:
+def actor(
+    *,
+    is_local: bool = True,
+    state: str = "live",
+    actor_id: int = 7,
+    moved_to: int | None = None,
+) -> Actor:
     return Actor(
         id=actor_id,
         uri="https://here.test/ap/actors/7",
@@ -41,6 +48,7 @@ def actor(*, is_local: bool = True, state: str = "live", actor_id: int = 7) -> A
         shared_inbox=None,
         followers=None,
         state=state,
+        moved_to=moved_to,
     )
 
 
@@ -147,11 +155,14 @@ def test_a_stop_ends_at_its_date() -> None:
     st.sampled_from(["live", "suspended", "gone"]),
     st.booleans(),
     st.none() | account_states.map(lambda state: account(state=state)),
+    st.none() | st.just(9),
 )
-def test_nobody_acts_without_a_live_actor_and_an_open_account(state, is_local, login) -> None:
-    may = access.may_act(actor(is_local=is_local, state=state), login)
+def test_nobody_acts_without_a_live_actor_and_an_open_account(
+    state, is_local, login, moved_to
+) -> None:
+    may = access.may_act(actor(is_local=is_local, state=state, moved_to=moved_to), login)
     has_account = login is not None and login.state == "open"
-    assert may == (state == "live" and (not is_local or has_account))
+    assert may == (state == "live" and moved_to is None and (not is_local or has_account))
 
 
 @given(
@@ -164,6 +175,49 @@ def test_only_a_live_post_of_the_community_is_answered(state, kind, where, block
     parent = post(state=state, kind=kind, where=where)
     may = access.may_answer(community(), parent, blocked=blocked)
     assert may == (state == "live" and kind != "boost" and where == HERE and not blocked)
+
+
+@given(
+    st.sampled_from(["live", "held", "removed", "erased"]),
+    st.sampled_from(["thread", "reply", "boost"]),
+    st.sampled_from([HERE, THERE, None]),
+    st.booleans(),
+)
+def test_whoever_may_answer_may_react(state, kind, where, blocked) -> None:
+    liked = post(state=state, kind=kind, where=where)
+    may = access.may_react(community(), liked, blocked=blocked)
+    assert may == access.may_answer(community(), liked, blocked=blocked)
+
+
+@given(
+    st.sampled_from(["live", "held", "removed", "erased"]),
+    st.sampled_from(["thread", "reply", "boost"]),
+    st.booleans(),
+    st.sampled_from([7, 8]),
+)
+def test_only_the_author_edits_and_only_what_is_there(state, kind, blocked, editor) -> None:
+    edited = post(state=state, kind=kind)
+    may = access.may_edit(actor(actor_id=editor), edited, blocked=blocked)
+    assert may == (editor == 7 and state == "live" and kind != "boost" and not blocked)
+
+
+@given(
+    st.sampled_from([7, 8]),
+    st.booleans(),
+    st.booleans(),
+    moments,
+    moments,
+    st.lists(st.integers(0, 3), min_size=1, max_size=3),
+)
+def test_one_votes_once_in_time_and_not_in_ones_own_poll(
+    voter, has_voted, is_many, ends_at, closed_at, choices
+) -> None:
+    poll = Poll(9, is_many, ends_at, closed_at, 0, [])
+    may = access.may_vote(
+        actor(actor_id=voter), post(), poll, has_voted=has_voted, choices=choices, now=NOW
+    )
+    is_open = closed_at is None and (ends_at is None or ends_at > NOW)
+    assert may == (voter != 7 and is_open and not has_voted and (is_many or len(choices) == 1))
 
 
 @given(

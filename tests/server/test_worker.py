@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from server import worker
 from server.settings import Settings
-from tests.factories import make_community, make_person, make_thread
+from storage import departures
+from tests.factories import (
+    join,
+    make_community,
+    make_person,
+    make_poll,
+    make_remote_person,
+    make_site,
+    make_thread,
+)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -68,3 +77,25 @@ async def test_a_worker_stops_soon_when_it_is_asked_to(database_url, tmp_path):
     stop.set()
     await asyncio.wait_for(working, 10)
     assert time.monotonic() - began < 3
+
+
+async def test_polls_end_and_who_left_is_taken_out_without_anybody_asking(database):
+    async with database.write() as conn:
+        await make_site(conn)
+        person, leaver = await make_person(conn), await make_remote_person(conn)
+        community = await make_community(conn, person)
+        await join(conn, community, leaver)
+        polls = [
+            await make_poll(conn, person, community, ends_at=NOW)
+            for _ in range(worker.DUE_BATCH + 1)
+        ]
+        thread = await make_thread(conn, leaver, community)
+        await departures.begin(conn, leaver.id, NOW)
+    await worker.do_due(database, NOW)
+    async with database.read() as conn:
+        closed = await conn.fetchval("select count(*) from polls where closed_at = $1", NOW)
+        told = await conn.fetchval("select count(*) from events where kind = 'PollTallied'")
+        state = await conn.fetchval("select state from posts where id = $1", thread.id)
+        waiting = await conn.fetchval("select count(*) from departures")
+    assert (closed, told) == (len(polls), len(polls))
+    assert (state, waiting) == ("erased", 0)
