@@ -24,6 +24,7 @@ KINDS: dict[str, AttachmentKind] = {
     "Page": "link",
 }
 BY_MEDIA_TYPE: dict[str, AttachmentKind] = {"image": "image", "video": "video", "audio": "audio"}
+IMAGE_ENDING = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECASE)
 BLURHASH = re.compile(r"[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,100}")
 DURATION = re.compile(
     r"P(?:([0-9]{1,4})D)?(?:T(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,8}(?:\.[0-9]{1,9})?)S)?)?"
@@ -65,7 +66,7 @@ def _attachment(entry: object) -> Attachment | None:
     targets = targets_of(entry.get("href", entry.get("url")))
     if kind is None or not targets:
         return None
-    return _described(entry, kind, targets[0])
+    return _described(entry, kind, targets[0], _alt(entry))
 
 
 def _own_file(fields: Fields, post_type: str) -> Attachment | None:
@@ -78,7 +79,10 @@ def _own_file(fields: Fields, post_type: str) -> Attachment | None:
     else:
         targets = [t for t in targets_of(fields.get("url")) if _is_file(t, fields, kind)]
     target = _best(targets, kind)
-    return None if target is None else _described(fields, kind, target)
+    if target is None:
+        return None
+    # Its `summary` is about the post: Funkwhale's are hashtags.
+    return _described(fields, kind, target, text(fields.get("name"), MAX_ALT).strip())
 
 
 def _is_file(target: Target, fields: Fields, kind: AttachmentKind) -> bool:
@@ -96,17 +100,19 @@ def _best(targets: list[Target], kind: AttachmentKind) -> Target | None:
     return max(modest, key=lambda target: target.height or 0, default=None)
 
 
-def _described(entry: Fields, kind: AttachmentKind, target: Target) -> Attachment:
+def _described(entry: Fields, kind: AttachmentKind, target: Target, alt: str) -> Attachment:
     said = target.media_type or ("" if kind == "link" else media_type(entry.get("mediaType")))
     if said.startswith("text/") and kind in BY_MEDIA_TYPE.values():
         said = ""  # PeerTube's is the description's
     if kind != "link":
         kind = BY_MEDIA_TYPE.get(said.partition("/")[0], kind)
+    if kind == "document" and not said and IMAGE_ENDING.search(target.url):
+        kind = "image"  # a cover of BookWyrm
     return Attachment(
         kind,
         target.url,
         media_type=said,
-        alt=_alt(entry),
+        alt=alt,
         width=target.width or pixels(entry.get("width")),
         height=target.height or pixels(entry.get("height")),
         seconds=_seconds(entry.get("duration")),

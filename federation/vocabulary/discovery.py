@@ -46,14 +46,17 @@ def parse_webfinger(fields: Fields) -> Resource:
 
 
 def parse_nodeinfo_links(fields: Fields) -> dict[str, str]:
-    """The documents by version. Raises Malformed."""
-    return {
+    """The documents by version, at least one. Raises Malformed."""
+    found = {
         rel.removeprefix(NODEINFO): href
         for link in _links(fields)
         if isinstance(rel := link.get("rel"), str)
         and isinstance(href := link.get("href"), str)
         and rel.startswith(NODEINFO)
     }
+    if not found:
+        raise Malformed("no_nodeinfo")
+    return found
 
 
 def parse_software(fields: Fields) -> Software:

@@ -58,6 +58,7 @@ def test_gotosocial_describes_in_summary_and_names_the_file_in_name():
             "video",
         ),
         ({"type": ["Image", "Thing"], "url": {"href": "https://x.test/1"}}, "image"),
+        ({"type": "Document", "url": "https://x.test/cover.JPEG?x"}, "image"),
     ],
 )
 def test_each_kind_is_known_by_its_media_type_or_its_type(entry: object, kind: str):
