@@ -16,7 +16,7 @@ from forum.events import PollVoted, Reacted, ReactionTakenBack
 from storage import reactions
 from storage.actors import Actor
 from storage.audience import Recipient, recipients_of_author
-from storage.polls import read_poll_unfiltered
+from storage.polls import read_choices_unfiltered, read_poll_unfiltered
 
 
 async def publish_vote(press: Press, event: PollVoted) -> None:
@@ -26,11 +26,11 @@ async def publish_vote(press: Press, event: PollVoted) -> None:
     poll = await read_poll_unfiltered(press.conn, event.post_id)
     if subject is None or voter is None or poll is None:
         return
-    takers = await _author_of(press, subject)
-    if not takers:
-        return
+    # Where the author asks something else by now, the vote is gone and its numbers mean others.
+    chosen = await read_choices_unfiltered(press.conn, event.post_id, event.actor_id)
+    takers = await _author_of(press, subject) if chosen else []
     for option in poll.options:
-        if option.position in event.choices:
+        if takers and option.position in set(event.choices) & set(chosen):
             _send_vote(press, subject, voter, option.name, takers)
 
 

@@ -20,6 +20,7 @@ from storage.communities import Community
 from storage.db import Connection
 from storage.deliveries import Sending
 from storage.ids import new_id
+from storage.keys import ProofKey, read_proof_key
 from storage.threads import Post
 
 
@@ -40,6 +41,7 @@ class Press:
     _actors: dict[int, Actor | None] = field(default_factory=dict)
     _communities: dict[int, Community | None] = field(default_factory=dict)
     _recipients: dict[int, list[Recipient]] = field(default_factory=dict)
+    _proof_keys: dict[int, ProofKey | None] = field(default_factory=dict)
     _activities: list[Activity] = field(default_factory=list)
     _sendings: list[Sending] = field(default_factory=list)
 
@@ -83,6 +85,11 @@ class Press:
         if community_id not in self._recipients:
             self._recipients[community_id] = await recipients_of_community(self.conn, community_id)
         return self._recipients[community_id]
+
+    async def proof_key(self, actor_id: int) -> ProofKey | None:
+        if actor_id not in self._proof_keys:
+            self._proof_keys[actor_id] = await read_proof_key(self.conn, actor_id)
+        return self._proof_keys[actor_id]
 
     def original(self, source_uri: str | None) -> bytes | None:
         """The bytes of another server's activity, while they are kept."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from federation import quirks
+from federation.proofs import sign_document
 from federation.publish.press import Press
 from federation.render import activities as render
-from federation.render.document import Document, to_bytes, to_bytes_around
+from federation.render.document import Document, encode, to_bytes_around, with_context
 from federation.render.posts import Written
 from storage.activities import Activity
 from storage.actors import Actor
@@ -74,8 +75,19 @@ def announce_of(press: Press, subject: Subject, uri: str) -> Document:
 async def keep_own(
     press: Press, subject: Subject, actor: Actor, kind: str, make: Callable[[str], Document]
 ) -> Activity:
-    """An activity of somebody here about a post."""
-    return press.keep(actor.id, kind, subject.post.id, lambda uri: to_bytes(make(uri)))
+    """An activity of somebody here about a post.
+
+    A public one carries a proof (FEP-8b32), so that a server that gets it from another one, the
+    community's for example, can believe it. One for members never does: whoever holds it could show
+    to everybody who wrote it.
+    """
+    key = await press.proof_key(actor.id) if subject.is_public else None
+
+    def body(uri: str) -> bytes:
+        document = with_context(make(uri), is_proved=key is not None)
+        return encode(document if key is None else sign_document(document, key, press.now))
+
+    return press.keep(actor.id, kind, subject.post.id, body)
 
 
 def send_home(press: Press, subject: Subject, activity: Activity) -> None:

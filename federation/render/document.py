@@ -62,6 +62,7 @@ ACTOR_TERMS: Document = {
     "publicKeyMultibase": {"@id": "sec:publicKeyMultibase", "@type": "sec:multibase"},
 }
 
+# A proof in the document (FEP-8b32).
 PROOF_TERMS: Document = {
     "sec": "https://w3id.org/security#",
     "DataIntegrityProof": "sec:DataIntegrityProof",
@@ -74,19 +75,26 @@ PROOF_TERMS: Document = {
 }
 
 
-def with_context(document: Document) -> Document:
+def with_context(document: Document, *, is_proved: bool = False) -> Document:
     """The document with every context that it needs, and none that it does not."""
     inner = document.get("object")
     words = {*document, document.get("type")}
     if isinstance(inner, dict):
         words |= {*inner, inner.get("type")}
     terms = [known for known in (POST_TERMS, ACTOR_TERMS) if not words.isdisjoint(known)]
+    if is_proved:
+        terms.append(PROOF_TERMS)
     return {"@context": [*CONTEXT, *terms] if terms else CONTEXT, **document}
 
 
 def to_bytes(document: Document) -> bytes:
     """The bytes of a document with its context."""
-    return msgspec.json.encode(with_context(document))
+    return encode(with_context(document))
+
+
+def encode(document: Document) -> bytes:
+    """The bytes of a document that has its context."""
+    return msgspec.json.encode(document)
 
 
 def to_bytes_around(document: Document, inner: bytes) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from federation.context import Federation
 from federation.publish.personal import publish_reaction
 from federation.publish.press import Press
+from forum.editing import edit_post
 from forum.events import Reacted
 from forum.polls import vote
 from forum.reactions import react, take_back
@@ -120,6 +121,17 @@ async def test_r54_several_choices_are_several_votes(fed) -> None:
     assert [row.document["object"]["name"] for row in rows] == ["Tea", "Neither"]
     assert len({row.document["object"]["id"] for row in rows}) == 2
     assert {row.host for row in rows} == {"origin.test"}
+
+
+async def test_a_vote_for_what_is_asked_no_more_is_not_told(fed) -> None:
+    async with fed.database.write() as conn:
+        community, author, person = await make_open_place(conn)
+        post = await make_question(conn, author, community)
+        await vote(conn, person, post, [1], now=tick())
+        poll = PollDraft(("Bread", "Cake"), votes=(0, 0), voters=0)
+        draft = replace(make_draft("Bread or cake?"), type="Question", poll=poll)
+        await edit_post(conn, author, post, draft, now=tick(), source_uri="https://origin.test/u")
+    assert "Vote" not in {row.type for row in await tell(fed)}
 
 
 async def test_a_vote_in_a_closed_community_goes_to_a_member_of_it_or_nowhere(fed) -> None:
