@@ -57,7 +57,7 @@ cross join lateral (
 join activities a on a.id = d.activity_id
 """
 
-# All rows are locked first and by id, as whoever cancels them does: nobody waits in a circle.
+# All rows are locked first and by id: two who settle do not wait in a circle.
 SETTLE = """
 with locked as materialized (
   select d.id from deliveries d where d.id = any($1::bigint[]) order by d.id for update),
@@ -85,14 +85,15 @@ with behind as materialized (
 update deliveries d set next_at = b.next_at from behind b where d.id = b.id
 """
 
+# What a worker is settling at this moment is left to it: whoever takes back several posts would wait
+# for it, and it for them. If such a row stays, `due` does not allow it any more.
 CANCEL_POST = f"""
 with locked as materialized (
   select d.id
   from activities a
   join deliveries d on d.activity_id = a.id
   where a.post_id = $1 and a.type not in {TAKES_BACK}
-  order by d.id
-  for update of d)
+  for update of d skip locked)
 delete from deliveries d using locked l where d.id = l.id
 """
 

@@ -168,6 +168,13 @@ async def remove(conn: Connection, post_id: int, thread_id: int) -> bool:
     return done is not None
 
 
+LOCK_THREADS = """
+select id from posts
+where community_id = $1 and kind = 'thread' and audience = 'public'
+order by id
+for no key update
+"""
+
 NARROW = """
 update posts set audience = 'community', version = version + 1
 where community_id = $1 and audience = 'public'
@@ -176,6 +183,7 @@ where community_id = $1 and audience = 'public'
 
 async def narrow(conn: Connection, community_id: int) -> None:
     """A community is closed now: what was public in it is for its members."""
+    await conn.execute(LOCK_THREADS, community_id)
     await conn.execute(NARROW, community_id)
 
 
