@@ -85,8 +85,8 @@ with behind as materialized (
 update deliveries d set next_at = b.next_at from behind b where d.id = b.id
 """
 
-# What a worker is settling at this moment is left to it: whoever takes back several posts would wait
-# for it, and it for them. If such a row stays, `due` does not allow it any more.
+# What a worker is settling at this moment is left to it: whoever takes back several posts would
+# wait for it, and it for them. If such a row stays, `due` does not allow it any more.
 CANCEL_POST = f"""
 with locked as materialized (
   select d.id
