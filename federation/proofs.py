@@ -10,6 +10,7 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import rfc8785
 
 from federation.address import is_same_origin
@@ -38,6 +39,8 @@ SUITE = {"type": "DataIntegrityProof", "cryptosuite": "eddsa-jcs-2022"}
 PURPOSE = "assertionMethod"
 MAX_PROOFS = 5
 VALUE_BYTES = 64
+MOST_EXACT = 2**53 - 1
+LAST_OF_PLANE = "\uffff"
 
 Document = dict[str, Any]
 
@@ -174,6 +177,32 @@ def _maker_of(document: Document) -> str:
 def _hash(value: Document) -> bytes:
     """Of the canonical form. Raises BadSignature for numbers that JavaScript can not hold."""
     try:
-        return hashlib.sha256(rfc8785.dumps(value)).digest()
+        return hashlib.sha256(canonical(value)).digest()
     except (ValueError, RecursionError):
         raise BadSignature("canonical_form") from None
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical form of JSON (RFC 8785). Raises ValueError or RecursionError.
+
+    Without fractions, large numbers and rare names it is JSON with sorted names, which msgspec
+    writes many times faster than the library for all of them.
+    """
+    if _is_plain(value):
+        return msgspec.json.encode(value, order="sorted")
+    return rfc8785.dumps(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether names sort by UTF-16 units as they do by code points, and numbers are exact."""
+    kind = type(value)
+    if kind is dict:
+        for name in value:
+            if type(name) is not str or not (name.isascii() or max(name) <= LAST_OF_PLANE):
+                return False
+        value = value.values()
+    elif kind is int:
+        return -MOST_EXACT <= value <= MOST_EXACT
+    elif kind is not list:
+        return kind is str or kind is bool or value is None
+    return all(type(part) is str or _is_plain(part) for part in value)

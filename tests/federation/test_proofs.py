@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -375,3 +376,26 @@ async def test_what_was_proved_here_is_known_when_it_comes_back(here: Here):
     forged = made_by_apsig(note_of(unknown), ED25519_KEYS[0], f"{unknown}#ed25519-key")
     with pytest.raises(BadSignature):
         await verify_proof(here.fed, forged, Budget())
+
+
+SCRAPS = (
+    "", "a", "é", "\u2028\x7f\x00\x1f\\\"/", "\ufb33", "\U0001f993", "\ue000", 0, -7, 2**53 - 1,
+    1.0, -0.25, 1e-7, 123456789.125, True, False, None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_the_quick_canonical_form_is_the_canonical_form(seed: int) -> None:
+    dice = random.Random(seed)
+
+    def anything(depth: int) -> Any:
+        kind = dice.choice(["scrap", "list", "dict"]) if depth else "scrap"
+        if kind == "scrap":
+            return dice.choice(SCRAPS)
+        parts = [anything(depth - 1) for _ in range(dice.randrange(5))]
+        if kind == "list":
+            return parts
+        return {"".join(map(str, dice.sample(SCRAPS[:7], 2))): part for part in parts}
+
+    value = anything(5)
+    assert proofs.canonical(value) == rfc8785.dumps(value)
