@@ -202,7 +202,7 @@ def _is_plain(value: Any) -> bool:
                 return False
         value = value.values()
     elif kind is int:
-        return -MOST_EXACT <= value <= MOST_EXACT
+        return bool(-MOST_EXACT <= value <= MOST_EXACT)
     elif kind is not list:
         return kind is str or kind is bool or value is None
     return all(type(part) is str or _is_plain(part) for part in value)
