@@ -12,12 +12,13 @@ unexport PYTHONDONTWRITEBYTECODE
 # A demo keeps the address it was made with.
 DEMO := $(if $(filter 8000,$(PORT)),demo,.demo-$(PORT))
 
-.PHONY: help install run two test check peers bench lock
+.PHONY: help install run two test check conformance peers bench lock
 
 help:
 	@echo "make run      a seeded demo at http://localhost:8000 (PORT=… for another port)"
 	@echo "make test     everything that CI checks"
 	@echo "make check    the part of it that takes seconds: ruff and mypy"
+	@echo "make conformance  writes docs/conformance.md anew, from the names of the tests"
 	@echo "make install  only the virtual environment, in .venv; then .venv/bin/dazzle --help"
 	@echo "make two      two seeded servers on loopback that federate"
 	@echo "make peers    what the tests with Node need, by npm"
@@ -41,6 +42,9 @@ check: .venv/installed-dev
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+
+conformance: .venv/installed-dev
+	@$(PY) -m tests.conformance
 
 bench: .venv/installed-dev
 	@exec $(PY) -m bench

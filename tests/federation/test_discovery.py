@@ -8,8 +8,14 @@ import httpx
 import pytest
 from starlette.routing import Router
 
+from federation.negotiation import ACTIVITY
 from federation.routes import routes
-from storage.db import Database
+from federation.vocabulary.discovery import parse_webfinger
+from federation.vocabulary.documents import parse_actor
+from federation.vocabulary.strict import decode_json
+from forum.errors import Conflict
+from storage.actors import set_state
+from storage.db import Connection, Database
 from tests.factories import SITE, make_community, make_person, make_site
 from tests.federation.wire import open_wire
 
@@ -41,7 +47,7 @@ async def client(database: Database):
         ("acct:here.test@here.test", "/"),
     ],
 )
-async def test_people_communities_and_the_server_have_one_self_link(
+async def test_r01_people_communities_and_the_server_have_one_self_link(
     client, resource: str, page: str
 ) -> None:
     response = await client.get(FINGER, params={"resource": resource})
@@ -60,7 +66,7 @@ async def test_people_communities_and_the_server_have_one_self_link(
     assert again.json() == document
 
 
-async def test_the_origin_is_the_server(client) -> None:
+async def test_r06_the_server_is_found_from_its_origin(client) -> None:
     for resource in (SITE.origin, f"{SITE.origin}/"):
         document = (await client.get(FINGER, params={"resource": resource})).json()
         assert document["links"] == [
@@ -73,7 +79,7 @@ async def test_the_origin_is_the_server(client) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?resource=", "?resource=zebra", "?rel=self"])
-async def test_a_missing_resource_is_a_bad_request(client, query: str) -> None:
+async def test_r02_a_missing_resource_is_a_bad_request(client, query: str) -> None:
     response = await client.get(FINGER + query)
     assert response.status_code == 400
     assert response.headers["access-control-allow-origin"] == "*"
@@ -94,21 +100,22 @@ async def test_a_missing_resource_is_a_bad_request(client, query: str) -> None:
         "acct:a\x00b@here.test",
     ],
 )
-async def test_who_is_not_here_is_not_found(client, resource: str) -> None:
+async def test_r02_who_is_not_here_is_not_found(client, resource: str) -> None:
     response = await client.get(FINGER, params={"resource": resource})
     assert response.status_code == 404
     assert response.headers["access-control-allow-origin"] == "*"
 
 
-async def test_host_meta_points_to_webfinger(client) -> None:
+async def test_r04_host_meta_points_to_webfinger(client) -> None:
     response = await client.get("/.well-known/host-meta")
     assert response.headers["content-type"].startswith("application/xrd+xml")
+    assert response.headers["access-control-allow-origin"] == "*"
     link = ElementTree.fromstring(response.text)[0]
     assert link.get("rel") == "lrdd"
     assert link.get("template") == f"{SITE.origin}{FINGER}?resource={{uri}}"
 
 
-async def test_nodeinfo_tells_the_software_and_only_bands_of_numbers(
+async def test_r05_nodeinfo_tells_the_software_and_only_bands_of_numbers(
     client, database: Database
 ) -> None:
     async with database.write() as conn:
@@ -128,3 +135,45 @@ async def test_nodeinfo_tells_the_software_and_only_bands_of_numbers(
         assert document["protocols"] == ["activitypub"]
         assert document["openRegistrations"] is True
         assert document["usage"] == {"users": {"total": 10}}
+
+
+async def test_r06_the_servers_own_actor_is_fetched_without_a_signature(client) -> None:
+    """Whoever has to check its signature first would ask us, and be asked, without end."""
+    document = (await client.get(FINGER, params={"resource": SITE.origin})).json()
+    nodeinfo = (await client.get("/.well-known/nodeinfo")).json()
+    assert {document["links"][0]["href"], nodeinfo["links"][-1]["href"]} == {SITE.instance_uri}
+    response = await client.get(SITE.instance_uri, headers={"accept": ACTIVITY})
+    assert response.headers["content-type"].startswith(ACTIVITY)
+    actor = parse_actor(response.json())
+    assert (actor.id, actor.kind) == (SITE.instance_uri, "instance")
+    assert [key.owner for key in actor.keys] == [actor.id]
+
+
+async def test_r01_what_we_say_of_a_name_is_what_our_own_reader_finds(client) -> None:
+    for name in ("zebra", "marfan", SITE.host):
+        response = await client.get(FINGER, params={"resource": f"acct:{name}@{SITE.host}"})
+        found = parse_webfinger(decode_json(response.content))
+        assert found.subject == f"acct:{name}@{SITE.host}"
+        assert len(found.actors) == 1
+
+
+async def take(conn: Connection, kind: str, name: str) -> int:
+    if kind == "person":
+        return (await make_person(conn, name)).id
+    return (await make_community(conn, name=name)).id
+
+
+@pytest.mark.parametrize("first", ["person", "community"])
+@pytest.mark.parametrize("second", ["person", "community"])
+async def test_r03_a_name_is_given_once_and_never_again(
+    first: str, second: str, conn: Connection
+) -> None:
+    """Mastodon and Misskey know one account by a name; who is gone would be taken for another."""
+    await set_state(conn, await take(conn, first, "stripes"), "gone")
+    with pytest.raises(Conflict, match="name_taken"):
+        await take(conn, second, "Stripes")
+
+
+@pytest.mark.parametrize("resource", ["acct:zebra@there.test", "https://there.test/u/zebra"])
+async def test_r02_a_name_of_another_host_is_not_answered_for(client, resource: str) -> None:
+    assert (await client.get(FINGER, params={"resource": resource})).status_code == 404

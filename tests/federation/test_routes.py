@@ -53,7 +53,7 @@ async def door(fed) -> AsyncIterator[Door]:
         yield opened
 
 
-async def test_the_instance_actor_is_shown_to_everybody_even_with_a_signature_nobody_can_check(
+async def test_r06_the_instance_actor_is_shown_to_all_even_with_a_signature_nobody_can_check(
     door: Door,
 ) -> None:
     stranger = Actor(
