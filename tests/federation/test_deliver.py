@@ -103,7 +103,7 @@ async def test_the_stored_bytes_are_sent_and_the_authors_key_signs_them(
         assert await waiting(conn) == 0
 
 
-async def test_deliveries_about_one_object_arrive_in_order_and_alone(
+async def test_r61_deliveries_about_one_object_arrive_in_order_and_alone(
     fed, database, clock, author
 ) -> None:
     words = [str(number) for number in range(8)]
@@ -161,7 +161,7 @@ async def test_an_inbox_that_fails_holds_back_no_other_of_its_host(
         assert sorted(request.target for request in sink.requests) == ["/fine", "/ill", "/well"]
 
 
-async def test_a_failing_delivery_holds_back_only_its_own_object(
+async def test_r61_a_failing_delivery_holds_back_only_its_own_object(
     fed, database, clock, author
 ) -> None:
     is_ill = True
@@ -475,7 +475,7 @@ async def test_what_waits_behind_a_held_delivery_hides_no_other(
     assert sink.bodies[-1] == b"other"
 
 
-async def test_nothing_goes_to_a_blocked_server_or_while_nobody_is_federated_with(
+async def test_r63_nothing_goes_to_a_blocked_server_or_while_nobody_is_federated_with(
     fed, database, clock, author
 ) -> None:
     async with open_sink() as sink:
@@ -499,7 +499,7 @@ async def test_nothing_goes_to_a_blocked_server_or_while_nobody_is_federated_wit
         assert sink.bodies == [b"a"]
 
 
-async def test_a_closed_post_stays_here_when_the_last_member_there_left_meanwhile(
+async def test_r59_a_closed_post_stays_here_when_the_last_member_there_left_meanwhile(
     fed, database, clock
 ) -> None:
     async with open_sink() as sink:
@@ -524,7 +524,7 @@ async def test_a_closed_post_stays_here_when_the_last_member_there_left_meanwhil
         assert await waiting(conn) == 0
 
 
-async def test_an_activity_is_queued_once_per_inbox(database, clock, author) -> None:
+async def test_r61_an_activity_is_queued_once_per_inbox(database, clock, author) -> None:
     sink = Sink(port=1)
     recipients = [Recipient(sink.inbox, sink.host, None)] * 2
     async with database.write() as conn:

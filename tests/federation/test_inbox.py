@@ -317,7 +317,7 @@ async def test_who_is_gone_and_was_never_known_may_say_goodbye(here: Here, peer:
     assert await here.inbox_states() == []
 
 
-async def test_a_blocked_server_is_refused_and_asked_nothing(here: Here, peer: Peer):
+async def test_r63_a_blocked_server_is_refused_and_asked_nothing(here: Here, peer: Peer):
     async with here.database.write() as conn:
         await set_policy(conn, peer.host, "refused")
     assert (await post_signed(here.inbox, note(peer, peer.actor("ada")))).status_code == 403

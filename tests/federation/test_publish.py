@@ -66,7 +66,7 @@ def forms(rows) -> dict[str, list[str]]:
     return found
 
 
-async def test_a_thread_goes_wrapped_to_forums_bare_to_microblogs_both_to_unknown(
+async def test_r39_a_thread_goes_wrapped_to_forums_bare_to_microblogs_both_to_unknown(
     fed, database
 ) -> None:
     async with database.write() as conn:
@@ -90,7 +90,9 @@ async def test_a_thread_goes_wrapped_to_forums_bare_to_microblogs_both_to_unknow
     assert {row.object_key for row in rows} == {post.id}
 
 
-async def test_the_wrapped_create_is_the_activity_that_is_served_at_its_id(fed, database) -> None:
+async def test_r38_the_wrapped_create_is_the_activity_that_is_served_at_its_id(
+    fed, database
+) -> None:
     async with database.write() as conn:
         community = await make_open_community(conn)
         post = await make_thread(conn, await make_author(conn, community), community)
@@ -105,7 +107,7 @@ async def test_the_wrapped_create_is_the_activity_that_is_served_at_its_id(fed, 
     assert msgspec.json.decode(create["body"])["id"] == create["uri"]
 
 
-async def test_a_foreign_activity_is_announced_byte_for_byte(fed, database) -> None:
+async def test_r37_a_foreign_activity_is_announced_byte_for_byte(fed, database) -> None:
     async with database.write() as conn:
         community = await make_open_community(conn)
         author = await make_member_elsewhere(conn, community, "origin.test", "lemmy")
@@ -139,7 +141,7 @@ async def test_a_foreign_activity_whose_bytes_are_gone_is_named_by_its_id(fed, d
     assert wrapped.document["object"] == f"{post.uri}/activity"
 
 
-async def test_a_reply_is_never_boosted(fed, database) -> None:
+async def test_r39_a_reply_is_never_boosted(fed, database) -> None:
     async with database.write() as conn:
         community = await make_open_community(conn)
         author = await make_author(conn, community)
@@ -172,7 +174,7 @@ async def test_who_wrote_in_a_thread_from_a_microblog_gets_the_reply_from_its_au
     assert guest.uri in note["cc"]
 
 
-async def test_a_closed_thread_goes_to_its_group_only_and_to_no_stranger(fed, database) -> None:
+async def test_r58_a_closed_thread_goes_to_its_group_only_and_to_no_stranger(fed, database) -> None:
     async with database.write() as conn:
         await make_site(conn)
         community = await make_community(
@@ -336,7 +338,7 @@ async def test_a_foreign_delete_that_repeats_the_words_is_told_without_them(fed,
     assert not any(b"What I said" in row.body for row in rows)
 
 
-async def test_a_removal_tells_forums_the_reason_and_microblogs_the_authors_delete(
+async def test_r48_a_removal_tells_forums_the_reason_and_microblogs_the_authors_delete(
     fed, database
 ) -> None:
     async with database.write() as conn:
@@ -364,7 +366,7 @@ async def test_a_removal_tells_forums_the_reason_and_microblogs_the_authors_dele
     assert "summary" not in own
 
 
-async def test_a_removal_of_a_foreign_post_takes_the_boost_back(fed, database) -> None:
+async def test_r48_a_removal_of_a_foreign_post_takes_the_boost_back(fed, database) -> None:
     async with database.write() as conn:
         community = await make_open_community(conn)
         author = await make_member_elsewhere(conn, community, "origin.test", "mastodon")
@@ -401,7 +403,7 @@ async def test_a_follow_keeps_its_id_when_somebody_leaves_and_comes_back(fed, da
     assert undo["id"] != uri
 
 
-async def test_an_answer_embeds_the_follow_byte_for_byte(fed, database) -> None:
+async def test_r33_an_answer_embeds_the_follow_byte_for_byte(fed, database) -> None:
     follow = '{"id":"https://there.test/f/1", "type":"Follow","x":{"b":1,"a":2.50}}'
     async with database.write() as conn:
         await make_site(conn)
@@ -429,7 +431,7 @@ async def test_a_server_that_may_not_know_a_community_gets_no_answer_from_it(fed
         assert await queued(conn) == []
 
 
-async def test_a_blocked_server_is_no_recipient(fed, database) -> None:
+async def test_r63_a_blocked_server_is_no_recipient(fed, database) -> None:
     async with database.write() as conn:
         community = await make_open_community(conn)
         await conn.execute("update instances set policy = 'refused' where host = $1", FORUM)

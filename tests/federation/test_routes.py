@@ -181,7 +181,7 @@ async def test_a_listed_closed_group_that_travels_shows_a_minimal_card(door: Doo
     ],
 )
 @pytest.mark.parametrize("asker", ["nobody", "stranger", "person", "browser"])
-async def test_what_is_hidden_answers_exactly_like_what_was_never_there(
+async def test_r58_what_is_hidden_answers_exactly_like_what_was_never_there(
     door: Door, fed, answers: dict[str, Any], asker: str
 ) -> None:
     async with fed.database.write() as conn:
@@ -207,7 +207,7 @@ async def test_what_is_hidden_answers_exactly_like_what_was_never_there(
     assert whole(await door.get(by_uri, **options)) == missing
 
 
-async def test_a_named_server_with_a_member_reads_a_closed_community(door: Door, fed) -> None:
+async def test_r58_a_named_server_with_a_member_reads_a_closed_community(door: Door, fed) -> None:
     async with fed.database.write() as conn:
         place = await make_place(conn, readers="members", hosts=("friend.test", "other.test"))
         member = await make_member_elsewhere(conn, place.community, "friend.test", "dazzle")
@@ -251,7 +251,7 @@ async def test_a_blocked_server_is_refused_whatever_it_asks_for(door: Door, fed)
         assert (response.status_code, response.content) == (403, b"")
 
 
-async def test_a_thread_is_a_named_note_with_its_title_in_the_text(door: Door, fed) -> None:
+async def test_r51_a_thread_is_a_named_note_with_its_title_in_the_text(door: Door, fed) -> None:
     async with fed.database.write() as conn:
         place = await make_place(conn)
         await conn.execute(

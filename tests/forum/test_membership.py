@@ -225,7 +225,7 @@ async def test_the_last_owner_stays(conn: Connection) -> None:
 # Across servers
 
 
-async def test_a_follow_from_elsewhere_is_answered_every_time(conn: Connection) -> None:
+async def test_r33_a_follow_from_elsewhere_is_answered_every_time(conn: Connection) -> None:
     community = await make_community(conn)
     person = await make_remote_person(conn)
     for _ in range(2):
@@ -277,7 +277,7 @@ async def test_taken_out_elsewhere_stays_out(conn: Connection) -> None:
     assert await answers(conn) == [True, False, False]
 
 
-async def test_a_closed_community_lets_in_named_dazzle_servers_only(conn: Connection) -> None:
+async def test_r59_a_closed_community_lets_in_named_dazzle_servers_only(conn: Connection) -> None:
     community = await make_community(conn, readers="members", listed=True, hosts=("there.test",))
     friend = await make_remote_person(conn)
     assert (await follow(conn, community, friend, may_join=False)).state == "refused"

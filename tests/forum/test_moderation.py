@@ -32,7 +32,7 @@ async def scene(conn: Connection, **answers) -> tuple[Community, Actor, Post]:
     return community, author, await make_thread(conn, author, community)
 
 
-async def test_a_removed_post_is_kept_for_its_moderators_with_the_reason(
+async def test_r48_a_removed_post_is_kept_for_its_moderators_with_the_reason(
     conn: Connection,
 ) -> None:
     community, author, thread = await scene(conn)

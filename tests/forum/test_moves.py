@@ -67,7 +67,7 @@ async def state(conn: Connection, community: Community, actor: Actor) -> str | N
 
 
 @pytest.mark.parametrize("is_home", [True, False])
-async def test_a_member_moves_and_goes_on_writing(is_home: bool, conn: Connection) -> None:
+async def test_r64_a_member_moves_and_goes_on_writing(is_home: bool, conn: Connection) -> None:
     pair = await make_pair(conn, is_home=is_home)
     community = await make_community(conn)
     await join(conn, community, pair.old)

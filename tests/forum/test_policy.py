@@ -144,7 +144,7 @@ async def test_a_refused_server_is_gone_with_all_its_parts(conn: Connection) -> 
     ]
 
 
-async def test_a_named_server_is_federated_with_when_only_those_are(conn: Connection) -> None:
+async def test_r63_a_named_server_is_federated_with_when_only_those_are(conn: Connection) -> None:
     await factories.make_site(conn)
     admin = await factories.make_admin(conn)
     await policy.set_mode(conn, admin, "named", tick())

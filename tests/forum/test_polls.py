@@ -170,7 +170,7 @@ async def test_a_poll_from_elsewhere_with_no_answers_is_none(conn: Connection) -
     assert await stored.read_poll_unfiltered(conn, post.id) is None
 
 
-async def test_a_member_votes_once(conn: Connection) -> None:
+async def test_r54_a_member_votes_once(conn: Connection) -> None:
     there = await make_round(conn)
     poll = await polls.vote(conn, there.voter, there.post, [1], now=tick())
     assert (poll.voters, [option.votes for option in poll.options]) == (1, [0, 1, 0])
@@ -207,7 +207,7 @@ async def test_nobody_votes_in_their_own_poll(conn: Connection) -> None:
         await polls.vote(conn, there.author, there.post, [0], now=tick())
 
 
-async def test_a_late_vote_is_refused_even_before_the_poll_is_closed(conn: Connection) -> None:
+async def test_r54_a_late_vote_is_refused_even_before_the_poll_is_closed(conn: Connection) -> None:
     end = tick() + timedelta(hours=1)
     there = await make_round(conn, ends_at=end)
     with pytest.raises(NotAllowed, match="poll_ended"):
@@ -255,7 +255,7 @@ async def test_a_vote_in_a_post_without_a_poll_is_not_found(conn: Connection) ->
         await polls.vote(conn, there.voter, thread, [0], now=tick())
 
 
-async def test_a_vote_from_elsewhere_counts_once_however_often_it_comes(
+async def test_r54_a_vote_from_elsewhere_counts_once_however_often_it_comes(
     conn: Connection,
 ) -> None:
     there = await make_round(conn)
@@ -328,7 +328,7 @@ async def test_a_vote_in_a_poll_elsewhere_is_told_and_not_counted_here(
         await polls.vote(conn, there.voter, there.post, [0], now=tick())
 
 
-async def test_the_numbers_of_a_poll_elsewhere_are_what_its_server_says(
+async def test_r54_the_numbers_of_a_poll_elsewhere_are_what_its_server_says(
     conn: Connection,
 ) -> None:
     there = await make_remote_round(conn)
@@ -405,7 +405,7 @@ async def test_a_vote_makes_the_page_newer(conn: Connection) -> None:
     assert row.version == reply.version + 1
 
 
-async def test_new_numbers_are_told_once_a_minute(conn: Connection) -> None:
+async def test_r54_new_numbers_are_told_once_a_minute(conn: Connection) -> None:
     there = await make_round(conn)
     at = tick()
     await polls.vote(conn, there.voter, there.post, [0], now=at)

@@ -60,7 +60,7 @@ async def told(conn: Connection) -> list[tuple[str, object]]:
     return [(row["kind"], row["payload"]) for row in await conn.fetch(EVENTS)]
 
 
-async def test_one_likes_a_post_once(conn: Connection) -> None:
+async def test_r50_one_likes_a_post_once(conn: Connection) -> None:
     there = await make_liked(conn)
     assert await reactions.react(conn, there.person, there.post, "like", now=tick())
     assert not await reactions.react(conn, there.person, there.post, "like", now=tick())
@@ -167,7 +167,7 @@ async def test_what_is_gone_is_not_liked(conn: Connection) -> None:
     assert await rows(conn) == []
 
 
-async def test_others_see_bands_and_nobody_sees_names(conn: Connection) -> None:
+async def test_r50_others_see_bands_and_nobody_sees_names(conn: Connection) -> None:
     there = await make_liked(conn)
     people = [await make_person(conn) for _ in range(12)]
     for number, person in enumerate(people):

@@ -151,7 +151,7 @@ def _comparable(response: httpx.Response) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("travels", ["nowhere", "named"])
-async def test_an_unlisted_closed_community_answers_like_an_unknown_name(
+async def test_r58_an_unlisted_closed_community_answers_like_an_unknown_name(
     pair: Pair, travels: str
 ) -> None:
     a, b = pair
@@ -211,7 +211,7 @@ async def test_what_a_form_or_an_inbox_says_of_it_is_what_it_says_of_nothing(pai
         assert peer.deliveries() == []
 
 
-async def test_no_list_names_what_is_hidden(pair: Pair) -> None:
+async def test_r58_no_list_names_what_is_hidden(pair: Pair) -> None:
     a, _ = pair
     async with (
         await sign_up(a, "rosa") as rosa,
@@ -227,7 +227,7 @@ async def test_no_list_names_what_is_hidden(pair: Pair) -> None:
                 assert thread.path not in page, path
 
 
-async def test_a_listed_closed_community_shows_its_card_and_nothing_else(pair: Pair) -> None:
+async def test_r58_a_listed_closed_community_shows_its_card_and_nothing_else(pair: Pair) -> None:
     a, _ = pair
     async with await sign_up(a, "rosa") as rosa, Browser(a) as nobody, Peer() as peer:
         wanda = peer.person("wanda")
@@ -250,7 +250,7 @@ async def test_a_listed_closed_community_shows_its_card_and_nothing_else(pair: P
             assert _comparable(answers[0]) == _comparable(answers[1]), one
 
 
-async def test_a_closed_thread_is_read_by_the_member_on_a_named_server_and_nobody_else_there(
+async def test_r58_a_closed_thread_is_read_by_the_member_on_a_named_server_and_nobody_else_there(
     pair: Pair,
 ) -> None:
     a, b = pair
@@ -317,7 +317,7 @@ async def test_a_person_elsewhere_who_was_not_accepted_does_not_read_along(pair:
             assert SECRET_TITLE not in page.html
 
 
-async def test_whoever_leaves_a_closed_community_reads_no_longer_and_is_sent_nothing(
+async def test_r59_whoever_leaves_a_closed_community_reads_no_longer_and_is_sent_nothing(
     pair: Pair,
 ) -> None:
     a, b = pair

@@ -52,7 +52,7 @@ async def test_whoever_cannot_post_until_a_date_cannot_from_elsewhere_either(pai
         assert await again.on(a) is None
 
 
-async def test_a_blocked_server_is_neither_seen_nor_sent_anything(pair: Pair) -> None:
+async def test_r63_a_blocked_server_is_neither_seen_nor_sent_anything(pair: Pair) -> None:
     a, b = pair
     async with await sign_up(a, "rosa") as rosa, await sign_up(b, "timo") as timo:
         community = await make_community(rosa)

@@ -40,7 +40,7 @@ async def test_a_member_leaves_and_joins_again_across_servers(pair: Pair) -> Non
         await wait_until(lambda: thread.on(b), "threads reach b again", a, b)
 
 
-async def test_a_follow_with_an_id_seen_before_is_answered_again(pair: Pair) -> None:
+async def test_r33_a_follow_with_an_id_seen_before_is_answered_again(pair: Pair) -> None:
     a, _ = pair
     async with await sign_up(a, "rosa") as rosa, Peer() as peer:
         community = await make_community(rosa)

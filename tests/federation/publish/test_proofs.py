@@ -112,7 +112,7 @@ async def test_what_goes_into_a_public_community_elsewhere_is_proved_too(fed) ->
 
 
 @pytest.mark.parametrize("is_here", [True, False])
-async def test_of_a_closed_community_nothing_is_ever_proved(fed, is_here: bool) -> None:
+async def test_r58_of_a_closed_community_nothing_is_ever_proved(fed, is_here: bool) -> None:
     async with fed.database.write() as conn:
         await make_site(conn)
         if is_here:

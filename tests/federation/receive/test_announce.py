@@ -113,7 +113,7 @@ async def test_an_author_elsewhere_than_the_post_is_not_believed(
 
 
 @pytest.mark.parametrize("shape", ["object", "id", "create by id"])
-async def test_a_bare_post_is_taken_once_beside_the_wrapped_one(
+async def test_r42_a_bare_post_is_taken_once_beside_the_wrapped_one(
     here: Here, peer: Peer, community: Community, shape: str
 ):
     inner = note(peer, peer.actor("ada"), community)
@@ -195,7 +195,7 @@ async def test_a_community_cannot_claim_a_third_servers_post_for_itself(
     assert (state, reason) == ("refused", "other_community")
 
 
-async def test_a_public_community_shows_nobody_what_was_not_public(
+async def test_r60_a_public_community_shows_nobody_what_was_not_public(
     here: Here, peer: Peer, other_peer: Peer, community: Community
 ):
     thread = note(peer, peer.actor("ada"), community)
@@ -219,7 +219,7 @@ async def test_a_reply_without_the_communitys_name_is_placed_by_what_it_answers(
     assert await here.receive(announce(peer, community, create(reply), 2)) == ("done", "")
 
 
-async def test_another_group_cannot_put_a_post_into_the_community(
+async def test_r41_another_group_cannot_put_a_post_into_the_community(
     here: Here, peer: Peer, community: Community, person: Actor
 ):
     second = await here.actor(peer.actor("second", kind="Group"))
@@ -286,7 +286,7 @@ async def test_an_authors_deletion_passed_on_empties_the_post(
     assert await here.fetch("select body from inbox where post_id is not null") == [(b"",)]
 
 
-async def test_a_moderators_removal_hides_it_with_its_reason(
+async def test_r48_a_moderators_removal_hides_it_with_its_reason(
     here: Here, peer: Peer, community: Community
 ):
     _, uri = await _post_of_ada(here, peer, community)

@@ -151,7 +151,7 @@ async def test_an_object_given_by_its_id_is_fetched(
     assert await stored(here, peer) is not None
 
 
-async def test_a_microblogs_note_to_the_community_is_a_thread_called_by_its_first_line(
+async def test_r53_a_microblogs_note_to_the_community_is_a_thread_called_by_its_first_line(
     here: Here, peer: Peer, ada: Actor, community: Community
 ):
     content = f'<p><a href="{community.uri}">@marfan</a> Who else is tired?<br>I am.</p>'
@@ -172,7 +172,7 @@ async def test_the_title_in_bold_that_we_send_is_not_shown_twice(
     assert (post.title, post.html) == ("A & B", "<p>Text</p>")
 
 
-async def test_who_is_no_member_cannot_write(here: Here, peer: Peer, community: Community):
+async def test_r36_who_is_no_member_cannot_write(here: Here, peer: Peer, community: Community):
     eve = await here.actor(peer.actor("eve"))
     state, _ = await here.receive(create(peer, eve.uri, community))
     assert state == "refused"
@@ -217,7 +217,7 @@ async def test_a_page_on_another_server_is_not_linked(
     assert post.url is None
 
 
-async def test_what_was_said_to_fewer_people_is_not_shown_to_more(
+async def test_r60_what_was_said_to_fewer_people_is_not_shown_to_more(
     here: Here, peer: Peer, ada: Actor, community: Community
 ):
     state, reason = await here.receive(create(peer, ada.uri, community, to=[community.uri]))

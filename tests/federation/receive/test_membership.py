@@ -48,7 +48,7 @@ async def community(here: Here) -> Community:
         return await make_community(conn, site=here.site)
 
 
-async def test_a_follow_of_an_open_community_is_accepted_with_itself_inside(
+async def test_r33_a_follow_of_an_open_community_is_accepted_with_itself_inside(
     here: Here, peer: Peer, ada: Actor, community: Community
 ):
     activity = follow(peer, ada.uri, community.uri)
@@ -67,7 +67,7 @@ async def test_a_follow_of_many_words_is_not_kept(
     assert await standings(here) == []
 
 
-async def test_a_follow_that_comes_again_is_answered_again(
+async def test_r33_a_follow_that_comes_again_is_answered_again(
     here: Here, peer: Peer, ada: Actor, community: Community
 ):
     for _ in range(2):
@@ -77,7 +77,7 @@ async def test_a_follow_that_comes_again_is_answered_again(
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
-async def test_leaving_is_told_by_the_follow_or_by_its_id(
+async def test_r34_leaving_is_told_by_the_follow_or_by_its_id(
     here: Here, peer: Peer, ada: Actor, community: Community, is_whole: bool
 ):
     joined = follow(peer, ada.uri, community.uri)
@@ -141,7 +141,9 @@ async def test_a_named_server_that_runs_dazzle_may_ask_for_a_closed_community(
     assert await answers(here) == []
 
 
-async def test_other_software_is_kept_out_of_a_closed_community(here: Here, peer: Peer, ada: Actor):
+async def test_r59_other_software_is_kept_out_of_a_closed_community(
+    here: Here, peer: Peer, ada: Actor
+):
     peer.nodeinfo("piefed")
     target = await closed(here, peer.host, listed=False)
     await here.receive(follow(peer, ada.uri, target.uri))
