@@ -9,6 +9,7 @@ somebody else, would end memberships that stand.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import timedelta
 from typing import Any
@@ -33,14 +34,11 @@ POLL_SECONDS = 5.0
 
 
 async def run(fed: Federation, stop: asyncio.Event) -> None:
-    """Compare until `stop` is set."""
-    bell = fed.database.doorbell.listener()
-    try:
-        while not stop.is_set():
-            if not await step(fed):
-                await bell.wait(POLL_SECONDS)
-    finally:
-        await bell.close()
+    """Compare until `stop` is set. There is no hurry: it looks now and then."""
+    while not stop.is_set():
+        if not await step(fed):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), POLL_SECONDS)
 
 
 async def step(fed: Federation) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 import uvloop
 
-from federation import deliver, publish, receive
+from federation import catchup, deliver, publish, receive, synchronization
 from forum import departures, polls
 from server import metrics
 from server.app import open_parts
@@ -63,6 +63,8 @@ async def run_worker(
             _forever("receive", lambda: receive.run(parts.federation, stop), stop),
             _forever("publish", lambda: publish.run(parts.federation, stop), stop),
             _forever("deliver", lambda: deliver.run(parts.federation, stop, name), stop),
+            _forever("catch up", lambda: catchup.run(parts.federation, stop), stop),
+            _forever("compare", lambda: synchronization.run(parts.federation, stop), stop),
             _forever("due", lambda: _repeat(do_due, database, clock.now, DUE_EVERY, stop), stop),
             _forever("tidy", lambda: _repeat(tidy, database, clock.now, TIDY_EVERY, stop), stop),
         ]

@@ -81,6 +81,7 @@ with revived as (
     back_at = case when lost_since is not null then coalesce(back_at, $2) end
   where host = $1 and (failures > 0 or parked_at is not null or retired_at is not null
     or (lost_since is not null and back_at is null))
+    and exists (select 1 from admitted($1))
   returning host),
 waiting as materialized (
   select x.id from deliveries x
@@ -106,7 +107,9 @@ where id in (
 
 LOSE = """
 update destinations
-set lost_since = least(lost_since, $2::timestamptz), back_at = null, caught_up_to = null
+set lost_since = least(lost_since, $2::timestamptz, (
+    select min(x.created_at) from deliveries x where x.host = destinations.host)),
+  back_at = null, caught_up_to = null
 where host = $1 or right(host, length($1) + 1) = '.' || $1
 """
 

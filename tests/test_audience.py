@@ -450,6 +450,7 @@ async def test_a_community_elsewhere_is_closed_to_all_but_its_members_here(
 # which somebody read before. A new caller is a decision, taken here.
 UNFILTERED = {
     "federation/actors.py": "this server's own actor",
+    "federation/catchup.py": "what a server missed, each asked for that server again",
     "federation/deliver/looking.py": "whose inbox says that it is gone or elsewhere",
     "federation/discovery.py": "names, checked against the viewer afterwards",
     "federation/fetch.py": "stored actors by their URI, to refresh them",
@@ -473,6 +474,7 @@ UNFILTERED = {
     "forum/polls.py": "the poll of a post that was read, and what the voter chose before",
     "forum/reactions.py": "what the person said before to a post that was read",
     "forum/standing.py": "the community of a post that was read",
+    "forum/returning.py": "memberships between this server and one that is back",
     "forum/setup.py": "this server's own actor",
     "forum/threads.py": "a post that is there already",
     "server/cli/communities.py": "the owner an administrator names",
