@@ -76,7 +76,7 @@ def keeps_closed(software: str | None) -> bool:
     return _name(software) in {"", "dazzle"}
 
 
-def hides_named_notes(software: str | None, user_agent: str) -> bool:
+def hides_named_notes(software: str | None, user_agent: str = "") -> bool:
     """Whether a Note must go without `name`: snac takes one with a name for a vote in a poll."""
     return _name(software) == "snac" or user_agent.lower().startswith("snac/")
 

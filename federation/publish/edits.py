@@ -61,7 +61,22 @@ async def _tell(press: Press, subject: Subject) -> None:
     recipients = await recipients_of(press, subject)
     announce(press, subject, "Update", update.body, recipients)
     if subject.is_public:
-        press.send(update, subject.post.id, await _microblogs(press, subject, recipients))
+        await _tell_microblogs(
+            press, subject, update, await _microblogs(press, subject, recipients)
+        )
+
+
+async def _tell_microblogs(
+    press: Press, subject: Subject, update: Activity, takers: list[Recipient]
+) -> None:
+    """The author's own Update, as each of them can show it: snac hides a thread with its name."""
+    if subject.post.kind == "reply":
+        press.send(update, subject.post.id, takers)
+        return
+    nameless = [one for one in takers if quirks.hides_named_notes(one.software)]
+    press.send(update, subject.post.id, [one for one in takers if one not in nameless])
+    if nameless:
+        press.send(await _update(press, subject, named=False), subject.post.id, nameless)
 
 
 async def _microblogs(
@@ -73,8 +88,8 @@ async def _microblogs(
     return quirks.with_bare(await recipients_in_thread(press.conn, subject.post.thread_id))
 
 
-async def _update(press: Press, subject: Subject) -> Activity:
-    post = posts.document_of(press.site, await written(press, subject))
+async def _update(press: Press, subject: Subject, *, named: bool = True) -> Activity:
+    post = posts.document_of(press.site, await written(press, subject), named=named)
     return await keep_own(
         press,
         subject,

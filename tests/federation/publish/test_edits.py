@@ -115,6 +115,20 @@ async def test_an_edit_goes_wrapped_to_forums_and_as_the_authors_own_to_microblo
     assert {row.object_key for row in rows} == {post.id}
 
 
+async def test_snac_gets_the_edit_of_a_thread_without_the_name_that_it_would_hide(fed) -> None:
+    async with fed.database.write() as conn:
+        community, author = await make_place(conn)
+        await make_member_elsewhere(conn, community, "snac.test", "snac")
+        post = await make_thread(conn, author, community)
+    await tell(fed)
+    await edit(fed, author, post, "Better words.")
+    own = {row.host: row.document["object"] for row in await tell(fed) if row.type == "Update"}
+    assert set(own) == {MICROBLOG, UNKNOWN, "snac.test"}
+    assert "name" not in own["snac.test"]
+    assert post.title in own["snac.test"]["content"]
+    assert own[MICROBLOG]["name"] == own[UNKNOWN]["name"] == post.title
+
+
 async def test_the_edit_of_a_reply_goes_to_those_who_take_part_on_microblogs(fed) -> None:
     async with fed.database.write() as conn:
         community, author = await make_place(conn)
