@@ -26,7 +26,9 @@ def read_happening(fields: Fields) -> Happening | None:
     starts_at = moment(fields.get("startTime"))
     if starts_at is None:
         return None
-    ends_at = moment(fields.get("endTime"))
+    # An end that is given only because there must be one says so (FEP-8a8e).
+    is_told = fields.get("displayEndTime") is not False
+    ends_at = moment(fields.get("endTime")) if is_told else None
     places = [p for p in listed(fields.get("location"), 10) if isinstance(p, dict | str)]
     return Happening(
         starts_at,

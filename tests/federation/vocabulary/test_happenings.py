@@ -67,6 +67,13 @@ def test_an_end_before_the_beginning_is_no_end():
     assert found.ends_at is None
 
 
+def test_an_end_that_is_not_to_be_shown_is_not_known():
+    found = happening(displayEndTime=False)
+    assert found is not None
+    assert found.ends_at is None
+    assert happening(displayEndTime=True) == happening()
+
+
 @pytest.mark.parametrize("timezone", ["<x>", "../../etc/passwd", 5, "a" * 200])
 def test_a_time_zone_is_a_name_or_nothing(timezone: object):
     found = happening(timezone=timezone)
