@@ -4,6 +4,7 @@
 //
 // Plain http on loopback is the only thing bent: Fedify asks WebFinger over https, so requests to
 // loopback addresses are sent over http instead. Everything else is Fedify as it is.
+import "./node20.mjs";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { Temporal } from "@js-temporal/polyfill";
