@@ -127,9 +127,7 @@ async def retry(
     await conn.execute(RETRY, backfill.uri, reason, now, wait, MAX_TRIES)
 
 
-async def list_standing_unfiltered(
-    conn: Connection, thread_id: int, limit: int
-) -> list[Standing]:
+async def list_standing_unfiltered(conn: Connection, thread_id: int, limit: int) -> list[Standing]:
     """The live posts of a thread, but for those of people here, the oldest first."""
     return await fetch_all(conn, Standing, LIST_STANDING, thread_id, limit)
 

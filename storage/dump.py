@@ -187,6 +187,8 @@ update destinations set leased_until = null, leased_by = null, catching_until = 
 
 RELEASE_CHECKS = "update follower_checks set claimed_until = null where claimed_until is not null"
 
+RELEASE_BACKFILLS = "update backfills set claimed_until = null where claimed_until is not null"
+
 RELEASE_INBOX = "update inbox set claimed_until = null where claimed_until is not null"
 
 
@@ -194,6 +196,7 @@ async def release_claims(conn: Connection) -> None:
     """The workers that held these are gone: what waits is taken up at once, and only that."""
     await conn.execute(RELEASE_HOSTS)
     await conn.execute(RELEASE_CHECKS)
+    await conn.execute(RELEASE_BACKFILLS)
     await conn.execute(RELEASE_INBOX)
 
 

@@ -145,6 +145,7 @@ create table follower_checks (
 );
 
 -- Conversations and communities elsewhere that are to be read again, because something was missed.
+-- A row stays for a day when it is done, so that nobody makes us read the same again and again.
 create table backfills (
   uri text primary key check (octet_length(uri) between 1 and 2048),
   kind text not null check (kind in ('community', 'thread')),
@@ -153,9 +154,17 @@ create table backfills (
   tries integer not null default 0,
   due_at timestamptz not null default now(),
   claimed_until timestamptz,
+  done_at timestamptz,
   reason text not null default ''
 );
-create index backfills_due on backfills (due_at);
+create index backfills_due on backfills (due_at) where done_at is null;
+
+-- What was taken back before it came, for the minutes in which it may still come.
+create table undone (
+  hash bytea primary key check (octet_length(hash) = 16),
+  at timestamptz not null default now()
+);
+create index undone_at on undone (at);
 
 -- Servers take turns when what they sent is worked on.
 create index inbox_turns on inbox (host, due_at, id) where state = 'waiting';

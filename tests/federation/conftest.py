@@ -64,7 +64,7 @@ class Here:
 TABLES = (
     "inbox seen tombstones events deliveries activities destinations instances limits modlog"
     " reports blocks submissions reactions poll_votes poll_options polls edits backfills departures"
-    " follower_checks"
+    " follower_checks undone"
     " posts memberships invitations community_hosts communities sessions accounts actor_keys actors"
     " site"
 )
