@@ -100,7 +100,7 @@ class KeyCache:
 
     async def find(self, key_uri: str) -> Key:
         """The key, stored or fetched now. Raises FederationError, or ForumError from the policy."""
-        known = await self.known(key_uri)
+        known = self._fresh(key_uri) or await self.known(key_uri)
         return known or self._fresh(key_uri) or await self._fetch_once(key_uri)
 
     async def known(self, key_uri: str) -> Key | None:

@@ -11,6 +11,7 @@ from storage.audience import UNKNOWN_SERVER, Viewer
 from storage.instances import set_policy
 from tests.federation.conftest import Here
 from tests.federation.peer import KEYS, Peer, signed_headers
+from tests.federation.witness import message_headers
 
 
 async def viewer_of(here: Here, headers: dict[str, str], path: str = "/ap/posts/1") -> Viewer:
@@ -25,19 +26,25 @@ async def viewer_of(here: Here, headers: dict[str, str], path: str = "/ap/posts/
     return await read_viewer(here.fed, Request(scope))
 
 
-def signed(here: Here, key_uri: str, **how: object) -> dict[str, str]:
-    return signed_headers("get", f"{here.site.origin}/ap/posts/1", None, key_uri, **how)  # type: ignore[arg-type]
+def signed(here: Here, key_uri: str, form: str = "cavage", **how: object) -> dict[str, str]:
+    sign = signed_headers if form == "cavage" else message_headers
+    return sign("get", f"{here.site.origin}/ap/posts/1", None, key_uri, **how)  # type: ignore[operator]
 
 
-async def test_a_person_elsewhere_looks_as_that_person(here: Here, peer: Peer):
+FORMS = pytest.mark.parametrize("form", ["cavage", "rfc9421"])
+
+
+@FORMS
+async def test_a_person_elsewhere_looks_as_that_person(here: Here, peer: Peer, form: str):
     ada = await here.actor(peer.actor("ada"))
-    viewer = await viewer_of(here, signed(here, f"{ada.uri}#main-key"))
+    viewer = await viewer_of(here, signed(here, f"{ada.uri}#main-key", form))
     assert viewer == Viewer(ada.id, peer.host)
 
 
-async def test_a_servers_own_actor_looks_as_the_server(here: Here, peer: Peer):
+@FORMS
+async def test_a_servers_own_actor_looks_as_the_server(here: Here, peer: Peer, form: str):
     uri = peer.actor("server", kind="Application")
-    assert await viewer_of(here, signed(here, f"{uri}#main-key")) == Viewer(host=peer.host)
+    assert await viewer_of(here, signed(here, f"{uri}#main-key", form)) == Viewer(host=peer.host)
 
 
 async def test_an_unsigned_look_is_nobodys(here: Here):
@@ -54,11 +61,14 @@ async def test_a_bad_signature_makes_the_viewer_nobody(here: Here, peer: Peer):
         assert await viewer_of(here, headers) == UNKNOWN_SERVER
 
 
-async def test_a_blocked_server_is_turned_away_and_asked_nothing(here: Here, peer: Peer):
+@FORMS
+async def test_r25_a_blocked_server_is_turned_away_and_asked_nothing(
+    here: Here, peer: Peer, form: str
+):
     async with here.database.write() as conn:
         await set_policy(conn, peer.host, "refused")
     with pytest.raises(NotAllowed):
-        await viewer_of(here, signed(here, f"{peer.actor('ada')}#main-key"))
+        await viewer_of(here, signed(here, f"{peer.actor('ada')}#main-key", form))
     assert peer.asked == []
 
 

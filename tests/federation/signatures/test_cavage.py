@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from federation.errors import BadSignature
 from federation.keys import load_own_key, load_public_key
@@ -272,6 +274,15 @@ def test_sig_11_the_public_key_is_no_shared_secret():
             f'signature="{base64.b64encode(value).decode()}"'
         )
         assert not check(headers | {"signature": forged})
+
+
+@given(st.binary(max_size=300), st.binary(max_size=60))
+def test_whatever_comes_is_read_or_refused(value: bytes, date: bytes):
+    names = b'keyId="a",headers="(request-target) host date digest",signature="AAAA"'
+    for signature in (value, names):
+        pairs = [(b"signature", signature), (b"date", date), (b"host", b"here.test")]
+        with pytest.raises(BadSignature):
+            read([*pairs, (b"digest", value)], b"{}")
 
 
 @corpus
