@@ -112,7 +112,15 @@ RULES: dict[int, str] = {
 NOW = frozenset({*range(1, 33), 43, 44, 55, 56, 57, 61, 62})
 
 # Rules of which a test shows only a part: what is missing.
-IN_PART: dict[int, str] = {}
+IN_PART: dict[int, str] = {
+    35: "who has moved is refused without an answer.",
+    40: "there are no reports to other servers and no private messages yet.",
+    48: "a removal cannot be undone yet.",
+    58: "`is_follower`, by which a third server could ask whether somebody is a member, is not"
+    " answered: a closed post is read on the community's server and on its author's.",
+    63: "lists of blocked servers cannot be read in yet.",
+    64: "a group that moved is not shown as such.",
+}
 
 # Rules that are not followed, and why.
 DECIDED_AGAINST: dict[int, str] = {}

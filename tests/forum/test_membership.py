@@ -266,7 +266,7 @@ async def test_leaving_and_coming_back_with_the_same_follow_works(conn: Connecti
     assert await answers(conn) == [True, True]
 
 
-async def test_taken_out_elsewhere_stays_out(conn: Connection) -> None:
+async def test_r35_taken_out_elsewhere_stays_out(conn: Connection) -> None:
     owner = await make_person(conn)
     community = await make_community(conn, owner)
     person = await make_remote_person(conn)

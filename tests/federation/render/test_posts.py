@@ -184,9 +184,7 @@ def test_r54_a_closed_question_says_so() -> None:
     assert document["closed"] == document["endTime"] == "2026-03-01T19:00:00Z"
 
 
-def test_an_article_has_its_name_outside_the_text_and_a_beginning_for_those_who_show_no_more() -> (
-    None
-):
+def test_r52_an_article_has_its_name_apart_and_a_beginning_for_those_who_show_no_more() -> None:
     long = " ".join(["wide & far"] * 60)
     post = replace(
         THREAD, type="Article", html=f"<h3>Begin</h3><p>{long.replace('&', '&amp;')}</p>"
@@ -201,7 +199,7 @@ def test_an_article_has_its_name_outside_the_text_and_a_beginning_for_those_who_
     assert document["sensitive"] is False
 
 
-def test_of_a_long_piece_with_a_content_note_or_for_members_nothing_is_shown_before_the_text() -> (
+def test_r52_of_a_long_piece_with_a_content_note_or_for_members_nothing_shows_before_the_text() -> (
     None
 ):
     piece = replace(THREAD, type="Article")
