@@ -19,7 +19,7 @@ def parse_key(fields: Fields) -> PublicKey:
     pem = fields.get("publicKeyPem")
     if isinstance(multibase, str):
         kind, pem = from_multikey(multibase)
-    elif isinstance(pem, str) and len(pem) <= MAX_PEM:
+    elif isinstance(pem, str) and len(pem) <= MAX_PEM and pem.isascii() and "\0" not in pem:
         kind = "ed25519" if ED25519_BEGINS in pem else "rsa"
     else:
         raise Malformed("key")
