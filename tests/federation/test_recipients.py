@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from forum.editing import edit_post
 from forum.errors import ForumError
 from forum.moderation import remove_post
-from forum.threads import erase_post
+from forum.polls import close_ended, vote
+from forum.reactions import react, take_back
+from forum.text import PollDraft
+from forum.threads import Origin, erase_post, start_thread
 from storage.actors import Actor
 from storage.audience import (
     recipients_of_community,
     recipients_of_retraction,
 )
-from storage.communities import Community
+from storage.communities import Community, list_hosts
 from storage.db import Connection, Database
+from storage.memberships import read_membership
+from storage.threads import Post
 from tests.factories import (
+    SITE,
     join,
     make_community,
+    make_draft,
     make_moderator,
     make_person,
     make_remote_person,
@@ -39,14 +49,20 @@ ANSWERS = [
     {"readers": "members", "hosts": ("h0.test", "h1.test", "h2.test", "h3.test")},
     {"readers": "members", "travels": "nowhere"},
 ]
-CONTENT = {"Create", "Announce", "Announce Create"}
+CONTENT = {"Create", "Announce", "Announce Create", "Update", "Announce Update"}
+PERSONAL = {"Vote", "Like", "Undo Like"}
+PEOPLE_HERE = 2
+ACTS = (
+    "start", "start", "reply", "reply", "edit", "edit", "ask", "vote", "vote", "like", "like",
+    "unlike", "tally", "erase", "remove", "leave",
+)  # fmt: skip
 
 
 async def make_world(conn: Connection, dice: random.Random) -> tuple[Community, list[Actor], Actor]:
     """A community with answers, members, servers and policies thrown by dice."""
     await make_site(conn)
     community = await make_community(conn, **dice.choice(ANSWERS))
-    writers = [await make_person(conn) for _ in range(2)]
+    writers = [await make_person(conn) for _ in range(PEOPLE_HERE)]
     for writer in writers:
         await join(conn, community, writer)
     for host in HOSTS:
@@ -69,17 +85,35 @@ async def make_world(conn: Connection, dice: random.Random) -> tuple[Community, 
 async def do_something(
     conn: Connection, dice: random.Random, community: Community, writers, moderator: Actor, posts
 ) -> None:
-    act = dice.choice(["start", "start", "reply", "reply", "erase", "remove", "leave"])
-    writer = dice.choice(writers)
-    if act == "start" or not posts:
+    """Anything that somebody can do here; `posts` are the posts with their authors."""
+    writer, here = dice.choice(writers), dice.choice(writers[:PEOPLE_HERE])
+    if not posts:
         posts.append((await make_thread(conn, writer, community), writer))
+        return
+    post, author = dice.choice(posts)
+    act = dice.choice(ACTS)
+    if act == "start":
+        posts.append((await make_thread(conn, writer, community), writer))
+    elif act == "ask":
+        posts.append((await make_question(conn, writer, community), writer))
     elif act == "reply":
-        posts.append((await make_reply(conn, writer, dice.choice(posts)[0]), writer))
+        posts.append((await make_reply(conn, writer, post), writer))
+    elif act == "edit":
+        draft = make_draft(post.title, f"{dice.random()}")
+        source_uri = None if author.is_local else f"{post.uri}/update/{dice.random()}"
+        await edit_post(conn, author, post, draft, now=tick(), source_uri=source_uri)
+    elif act == "vote":
+        await vote(conn, here, post, [0], now=tick())
+    elif act == "like":
+        await react(conn, dice.choice([here, writer]), post, "like", now=tick(), is_shared=True)
+    elif act == "unlike":
+        await take_back(conn, here, post, "like", now=tick())
+    elif act == "tally":
+        await close_ended(conn, now=tick() + timedelta(days=2))
     elif act == "erase":
-        post, author = dice.choice(posts)
         await erase_post(conn, author, post, now=tick())
     elif act == "remove":
-        await remove_post(conn, moderator, dice.choice(posts)[0], "off topic", tick())
+        await remove_post(conn, moderator, post, "off topic", tick())
     else:
         await conn.execute(
             "update memberships set state = 'left' where actor_id = $1 and community_id = $2",
@@ -88,7 +122,33 @@ async def do_something(
         )
 
 
-@pytest.mark.parametrize("seed", range(12))
+async def make_question(conn: Connection, author: Actor, community: Community) -> Post:
+    now = tick()
+    uri = f"https://{author.host}/questions/{now.timestamp()}"
+    origin = None if author.is_local else Origin(uri, uri, now, f"{uri}/activity")
+    ends_at = now + timedelta(days=1)
+    poll = PollDraft(("Tea", "Coffee"), ends_at=ends_at, votes=(0, 0), voters=0)
+    draft = replace(make_draft("Tea or coffee?"), type="Question", poll=poll)
+    return await start_thread(conn, SITE, author, community, draft, now=now, origin=origin)
+
+
+async def may_hear_of_a_vote(conn: Connection, community: Community, author: Actor) -> bool:
+    """The rule in words: the author's own server, if posts go there, and in a closed community
+    only for a member."""
+    mode = await conn.fetchval("select federation_mode from site")
+    policy, software = await conn.fetchrow(
+        "select policy, software from instances where host = $1", author.host
+    )
+    is_admitted = policy != "refused" and (mode == "open" or (mode, policy) == ("named", "allowed"))
+    hosts = await list_hosts(conn, community.id)
+    travels = community.travels == "anywhere" or author.host in hosts
+    membership = await read_membership(conn, community.id, author.id)
+    is_member = membership is not None and membership.state == "accepted"
+    may_read = community.readers == "anyone" or (is_member and software in ("dazzle", None))
+    return is_admitted and travels and may_read
+
+
+@pytest.mark.parametrize("seed", range(16))
 async def test_every_delivery_goes_to_a_server_that_may_have_it(
     database: Database, seed: int
 ) -> None:
@@ -97,7 +157,7 @@ async def test_every_delivery_goes_to_a_server_that_may_have_it(
         async with database.write() as conn:
             community, writers, moderator = await make_world(conn, dice)
         posts: list = []
-        for _ in range(25):
+        for _ in range(40):
             try:
                 async with database.write() as conn:
                     await do_something(conn, dice, community, writers, moderator, posts)
@@ -110,12 +170,18 @@ async def test_every_delivery_goes_to_a_server_that_may_have_it(
                 rows = await queued(conn)
                 current = {one.host for one in await recipients_of_community(conn, community.id)}
                 former = {one.host for one in await recipients_of_retraction(conn, community.id)}
-            for row in rows:
-                assert row.host in (current if row.type in CONTENT else former), row
-                if community.readers == "members":
-                    assert b"#Public" not in row.body
-                if community.travels == "nowhere":
-                    raise AssertionError(row)
+                for row in rows:
+                    if row.type in PERSONAL:
+                        author = next(author for post, author in posts if post.id == row.post_id)
+                        assert row.inbox == author.inbox
+                        assert await may_hear_of_a_vote(conn, community, author), row
+                        assert b"#Public" not in row.body
+                    else:
+                        assert row.host in (current if row.type in CONTENT else former), row
+                    if community.readers == "members":
+                        assert b"#Public" not in row.body
+                        assert b'"proof"' not in row.body
+                    assert community.travels != "nowhere", row
 
 
 @pytest.mark.parametrize("ended", ["left", "refused"])
