@@ -198,8 +198,8 @@ def _read_activity(fed: Federation, key: Key, body: bytes) -> Received | None:
 
 
 def _id_or_digest(fields: dict[str, Any], name: str, key: Key, body: bytes) -> str:
-    """Some servers answer a Follow without giving the answer an id."""
-    if fields.get("id") is None and name in REPEATABLE:
+    """Some servers give no id to an answer; GoToSocial gives none to a Delete."""
+    if fields.get("id") is None and (name in REPEATABLE or name == "Delete"):
         return f"{key.actor_uri}#{hashlib.sha256(body).hexdigest()[:32]}"
     return activity_id(fields)
 

@@ -20,8 +20,11 @@ from federation.receive.announce import receive_announce
 from federation.receive.answers import receive_accept, receive_reject
 from federation.receive.create import receive_create
 from federation.receive.delete import receive_delete
+from federation.receive.edits import receive_update
 from federation.receive.follow import receive_follow
 from federation.receive.job import Change, Job, Later
+from federation.receive.move import receive_move
+from federation.receive.reactions import receive_poll_vote, receive_reaction
 from federation.receive.undo import receive_undo
 from federation.vocabulary.activities import parse_activity
 from federation.vocabulary.strict import decode_json
@@ -32,9 +35,13 @@ from federation.vocabulary.types import (
     Create,
     Delete,
     Follow,
+    Move,
+    PollVote,
     Post,
+    Reaction,
     Reject,
     Undo,
+    Update,
 )
 from forum.errors import ForumError, NotAllowed
 from storage import actors, inbox
@@ -52,8 +59,12 @@ HANDLERS: dict[type[Activity], Handler] = {
     Create: receive_create,
     Delete: receive_delete,
     Follow: receive_follow,
+    Move: receive_move,
+    PollVote: receive_poll_vote,
+    Reaction: receive_reaction,
     Reject: receive_reject,
     Undo: receive_undo,
+    Update: receive_update,
 }
 
 BATCH = 50
@@ -170,11 +181,13 @@ async def _prepare_in_order(fed: Federation, rows: list[InboxRow], batch: Batch)
 
 async def _prepare(fed: Federation, row: InboxRow, batch: Batch) -> Change:
     await fed.hosts.require(row.host)
-    activity = parse_activity(decode_json(row.body))
+    fields = decode_json(row.body)
+    activity = parse_activity(fields)
     actor = batch.senders.get(row.actor_uri)
     if actor is None or actor.state != "live":
         raise NotAllowed("actor_not_live")
-    job = Job(fed, row, actor, fed.clock.now(), batch.coming)
+    now = fed.clock.now()
+    job = Job(fed, actor, now, batch.coming, row.uri, row.body, fields, row.tries)
     change = await HANDLERS[type(activity)](job, activity)
     brought = _brought(activity)
     if brought is not None:

@@ -7,8 +7,9 @@ a community that is not ours is not for us.
 from __future__ import annotations
 
 from federation.address import is_same_origin
-from federation.receive.drafts import draft_of, origin_of, require_wide_enough
+from federation.receive.drafts import draft_of, fit, origin_of, require_wide_enough
 from federation.receive.job import Change, Job, Later
+from federation.receive.reactions import receive_votes
 from federation.vocabulary.types import PUBLIC, Create, Post
 from forum import threads as use_cases
 from forum.errors import NotAllowed, NotFound
@@ -28,27 +29,38 @@ async def receive_create(job: Job, create: Create) -> Change:
         post = await job.fed.fetcher.post(post, job.budget)
     if post.author != job.actor.uri or not is_same_origin(post.id, job.actor.uri):
         raise NotAllowed("not_the_author")
+    if post.is_vote:
+        return receive_votes(job, _own_votes(job, (post, *create.more)))
     addressed = create.addressed
     is_public = PUBLIC in (post.addressed or addressed)
-    draft, origin = draft_of(post), origin_of(post, job.row.uri, job.now)
+    draft, origin = draft_of(post), origin_of(post, job.source_uri, job.now)
 
     async def change(conn: Connection) -> int | None:
         site, author = job.fed.site, job.actor
         if post.in_reply_to is not None:
             parent = await _parent(conn, job, post.in_reply_to)
-            require_wide_enough(await _local_community(conn, parent.community_id), is_public)
+            community = await _local_community(conn, parent.community_id)
+            require_wide_enough(community, is_public)
             stored = await use_cases.reply(
-                conn, site, author, parent, draft, now=job.now, origin=origin
+                conn, site, author, parent, fit(draft, community), now=job.now, origin=origin
             )
         else:
             community = await _addressed_community(conn, job, post, addressed)
             require_wide_enough(community, is_public)
             stored = await use_cases.start_thread(
-                conn, site, author, community, draft, now=job.now, origin=origin
+                conn, site, author, community, fit(draft, community), now=job.now, origin=origin
             )
         return stored.id
 
     return change
+
+
+def _own_votes(job: Job, votes: tuple[Post, ...]) -> tuple[Post, ...]:
+    """Raises NotAllowed when one of them is somebody else's."""
+    for vote in votes:
+        if vote.author != job.actor.uri or not is_same_origin(vote.id, job.actor.uri):
+            raise NotAllowed("not_the_author")
+    return votes
 
 
 async def _parent(conn: Connection, job: Job, uri: str) -> StoredPost:

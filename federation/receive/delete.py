@@ -8,7 +8,7 @@ from federation.vocabulary.types import Delete
 from forum import threads as use_cases
 from forum.departures import receive_departure
 from forum.errors import NotAllowed
-from storage import communities, threads
+from storage import communities
 from storage.db import Connection
 
 
@@ -19,13 +19,15 @@ async def receive_delete(job: Job, delete: Delete) -> Change:
         if delete.object == job.actor.uri:
             await receive_departure(conn, job.actor, job.now)
             return
-        post = await threads.read_by_uri_unfiltered(conn, delete.object)
+        post = await use_cases.hold_and_read(conn, delete.object)
         if post is None:
             if not is_same_origin(delete.object, job.actor.uri):
                 raise NotAllowed("not_the_author")
             await use_cases.remember_deletion(conn, delete.object, job.actor.host, job.now)
         elif post.author_id == job.actor.id:
-            await use_cases.erase_post(conn, job.actor, post, now=job.now, source_uri=job.row.uri)
+            await use_cases.erase_post(
+                conn, job.actor, post, now=job.now, source_uri=job.source_uri
+            )
         else:
             community = await communities.read_unfiltered(conn, post.community_id or 0)
             if community is None or not community.is_local:
@@ -37,7 +39,7 @@ async def receive_delete(job: Job, delete: Delete) -> Change:
                 moderator=job.actor,
                 reason=delete.reason,
                 now=job.now,
-                source_uri=job.row.uri,
+                source_uri=job.source_uri,
             )
 
     return change

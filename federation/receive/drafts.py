@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 
 from federation.errors import Malformed
-from federation.vocabulary.types import Post
+from federation.vocabulary.types import Poll, Post
 from forum.errors import NotAllowed
 from forum.text import (
     NOTE_LIMIT,
     TITLE_LIMIT,
     Draft,
+    PollDraft,
     clean_characters,
     clean_remote,
     one_line,
@@ -20,6 +22,7 @@ from forum.text import (
 )
 from forum.threads import Origin
 from storage.communities import Community
+from storage.parts import Parts, Tag
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 TITLE_FROM_TEXT = 100
@@ -27,20 +30,42 @@ MENTIONS = re.compile(r"^(?:[@!][^\s@]+(?:@\S+)?\s+)+")
 
 
 def draft_of(post: Post) -> Draft:
-    """What the post says. A thread without a name is called by its first line."""
+    """What the post says. A thread without a name is called by its first line or its picture."""
     is_thread = post.in_reply_to is None
     html = clean_remote(_without_title(post) if is_thread else post.html)
     return Draft(
-        title=(one_line(post.title, TITLE_LIMIT) or _first_line(html)) if is_thread else "",
+        title=_title_of(post, html) if is_thread else "",
         source=clean_characters(post.source or ""),
         html=html,
         content_note=one_line(post.content_note, NOTE_LIMIT),
         sensitive=post.sensitive,
         language=post.language,
+        type=post.type,
+        parts=post.parts,
+        poll=None if post.poll is None else poll_of(post.poll),
     )
 
 
-def origin_of(post: Post, source_uri: str, now: datetime) -> Origin:
+def poll_of(poll: Poll) -> PollDraft:
+    return PollDraft(
+        options=poll.options,
+        is_many=poll.is_many,
+        ends_at=poll.ends_at,
+        closed_at=poll.closed_at,
+        votes=poll.votes,
+        voters=poll.voters,
+    )
+
+
+def fit(draft: Draft, community: Community) -> Draft:
+    """The draft as it may stand there: in a closed community nothing leads out by a hashtag."""
+    if community.readers == "anyone":
+        return draft
+    tags = tuple(tag for tag in draft.parts.tags if tag.kind != "hashtag")
+    return replace(draft, parts=_with_tags(draft.parts, tags))
+
+
+def origin_of(post: Post, source_uri: str | None, now: datetime) -> Origin:
     """Where it comes from. A time in the future, or before there was any server, is now."""
     published = post.published
     if published is None or not EARLIEST <= published <= now:
@@ -59,10 +84,26 @@ def _without_title(post: Post) -> str:
     return post.html.removeprefix(f"<p><strong>{escape(post.title, quote=False)}</strong></p>")
 
 
-def _first_line(html: str) -> str:
+def _with_tags(parts: Parts, tags: tuple[Tag, ...]) -> Parts:
+    return Parts(
+        attachments=parts.attachments,
+        tags=tags,
+        happening=parts.happening,
+        quote_uri=parts.quote_uri,
+    )
+
+
+def _title_of(post: Post, html: str) -> str:
     """Raises Malformed if there is no word to call the thread by."""
+    named = one_line(post.title, TITLE_LIMIT) or _first_line(html)
+    described = (one_line(file.alt, TITLE_FROM_TEXT) for file in post.parts.attachments)
+    title = named or next((alt for alt in described if alt), "")
+    if not title:
+        raise Malformed("no_title")
+    return title
+
+
+def _first_line(html: str) -> str:
     text = plain_text(html).strip()
     line = MENTIONS.sub("", text).partition("\n")[0].strip()
-    if not line:
-        raise Malformed("no_title")
     return line if len(line) <= TITLE_FROM_TEXT else line[: TITLE_FROM_TEXT - 1].rstrip() + "…"

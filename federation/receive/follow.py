@@ -18,10 +18,10 @@ async def receive_follow(job: Job, follow: Follow) -> Change:
     """The follower's server is asked for its software first, whether or not the target exists."""
     if not job.fed.site.is_local_uri(follow.object):
         raise NotFound
-    if len(job.row.body) > LONGEST_FOLLOW:
+    if len(job.body) > LONGEST_FOLLOW:
         raise Malformed("too_long")
     software = await job.fed.resolver.software_of(job.actor.host)
-    body = job.row.body.decode()
+    body = job.body.decode()
 
     async def change(conn: Connection) -> None:
         target = await actors.read_by_uri_unfiltered(conn, follow.object)

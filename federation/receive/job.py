@@ -1,7 +1,7 @@
 """One received activity at work, and what a handler makes of it.
 
 A handler looks up and fetches what is missing, with no transaction open, and returns a change:
-the one use case, to be run in a transaction. The change gives the id of the post it brought.
+the one use case, to be run in a transaction. The change gives the id of the post it was about.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from federation.context import Federation
 from federation.fetch import Budget
 from storage.actors import Actor
 from storage.db import Connection
-from storage.inbox import InboxRow
 
 Change: TypeAlias = Callable[[Connection], Awaitable[int | None]]
 
@@ -26,13 +25,20 @@ class Later(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`actor` signed the activity. `coming` are the posts that others of this batch bring."""
+    """`actor` speaks: it signed the activity, or its server shows it in its own collections.
+
+    `source_uri` is the id of the activity, of which `body` are the bytes and `fields` the JSON;
+    `tries` counts this one. `coming` are the posts that others of this batch bring.
+    """
 
     fed: Federation
-    row: InboxRow
     actor: Actor
     now: datetime
     coming: set[str]
+    source_uri: str | None
+    body: bytes
+    fields: dict[str, Any]
+    tries: int = 1
     budget: Budget = field(default_factory=Budget)
 
 
