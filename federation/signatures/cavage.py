@@ -119,10 +119,7 @@ def read(message: Message, now: datetime) -> Signed | None:
     algorithms = ALGORITHMS.get(parameters.get("algorithm", "").lower())
     if algorithms is None:
         raise BadSignature("algorithm")
-    names = parameters.get("headers", "(created)").lower().split()
-    covered = frozenset(names)
-    if not names or len(covered) != len(names):
-        raise BadSignature("signature_header")
+    names, covered = _names(parameters.get("headers", "(created)"))
     created = _whole_number(parameters.get("created"))
     expires = _whole_number(parameters.get("expires"))
     _require_covered(covered, parameters, message)
@@ -164,6 +161,16 @@ def _require_covered(
             raise BadSignature("not_covered")
 
 
+@lru_cache(256)
+def _names(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """What is covered, in order and as a set. A server says the same in each of its requests."""
+    names = tuple(text.lower().split())
+    covered = frozenset(names)
+    if not names or len(covered) != len(names):
+        raise BadSignature("signature_header")
+    return names, covered
+
+
 def _whole_number(text: str | None) -> int | None:
     if text is None:
         return None
@@ -196,24 +203,24 @@ def _require_digest(header: str, body: bytes) -> None:
         raise BadSignature("digest")
 
 
-def _texts(message: Message, names: list[str], parameters: Mapping[str, str]) -> tuple[bytes, ...]:
+def _texts(
+    message: Message, names: tuple[str, ...], parameters: Mapping[str, str]
+) -> tuple[bytes, ...]:
     """The signed text, and the one without the query string if there is a query.
 
     Nothing here gives an inbox a query that means anything, so that leaving it out says no less.
     """
-    method = message.method.lower()
-    targets = [f"{method} {message.path}"]
-    if message.query:
-        targets.insert(0, f"{method} {message.path}?{message.query}")
-    values = {}
+    values = []
     for name in names:
         if name in ("(created)", "(expires)"):
-            values[name] = parameters[name[1:-1]]
-        elif name != "(request-target)":
-            values[name] = message.header(name)
-    return tuple(
-        "\n".join(
-            f"{name}: {target if name == '(request-target)' else values[name]}" for name in names
-        ).encode("latin-1", "replace")
-        for target in targets
-    )
+            value = parameters[name[1:-1]]
+        elif name == "(request-target)":
+            value = f"{message.method.lower()} {message.path}"
+        else:
+            value = message.header(name)
+        values.append(f"{name}: {value}")
+    bare = "\n".join(values).encode("latin-1", "replace")
+    if not message.query:
+        return (bare,)
+    values[names.index("(request-target)")] += f"?{message.query}"
+    return ("\n".join(values).encode("latin-1", "replace"), bare)
