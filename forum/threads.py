@@ -196,9 +196,10 @@ async def remember_deletion(conn: Connection, uri: str, host: str, now: datetime
     await tombstones.remember(conn, uri, host, now)
 
 
-async def is_deleted(conn: Connection, uri: str, host: str) -> bool:
-    """Whether that server deleted this before."""
-    return await tombstones.is_remembered(conn, uri, host)
+async def hold_and_read(conn: Connection, uri: str) -> Post | None:
+    """The post that somebody elsewhere deletes; nobody stores it until the transaction ends."""
+    await tombstones.hold(conn, uri)
+    return await threads.read_by_uri_unfiltered(conn, uri)
 
 
 async def _require_author(
@@ -208,7 +209,9 @@ async def _require_author(
     await require_writer(conn, author, community, now)
     if author.is_local == (origin is not None):
         raise Invalid("bad_origin")
-    if origin is not None and await is_deleted(conn, origin.uri, author.host):
+    if origin is not None and not await tombstones.may_come(
+        conn, origin.uri, (author.host, community.host)
+    ):
         raise NotAllowed("erased")
 
 

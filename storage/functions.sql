@@ -4,7 +4,7 @@
 -- viewer_host. viewer_host is null for people in the browser or an app of this server; it is the
 -- host of the server that asks at the ActivityPub door, and '' there for a server nobody knows.
 --
--- All functions are `language sql stable`, neither strict nor security definer, and set nothing.
+-- All but the last are `language sql stable`, neither strict nor security definer, and set nothing.
 -- Those that return rows are inlined by the planner into the query that calls them. Those that
 -- return one value cannot be, since they ask a table: none of them is called once per row.
 
@@ -188,4 +188,14 @@ language sql stable as $$
   select b.bound from bands((
     select count(*) from memberships m
     where m.community_id = community and m.state = 'accepted')) as b(bound)
+$$;
+
+-- Has nobody deleted this post who could? Not the read rule, and volatile on purpose: what comes
+-- after the lock sees what the holder of the lock committed, without a way to the database more.
+create or replace function may_come(post_uri text, deletions bytea[]) returns boolean
+language plpgsql volatile as $$
+begin
+  perform pg_advisory_xact_lock_shared(hashtextextended(post_uri, 0));
+  return not exists (select 1 from tombstones t where t.hash = any (deletions));
+end
 $$;
