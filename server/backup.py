@@ -52,6 +52,7 @@ async def restore(settings: Settings, path: Path) -> Manifest:
             _restore_files(settings, source)
             if source.manifest.schema != migrate.newest_version():
                 await asyncio.to_thread(migrate.run, url_of(settings))
+            await _settle(url_of(settings))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             await _empty_again(settings)
             raise StartError(f"The restore failed, nothing was kept ({error}).") from error
@@ -135,8 +136,12 @@ async def _load(dsn: str, source: Archive) -> None:
             await _load_table(conn, source, stored[name])
         for name, value in source.manifest.sequences.items():
             await dump.set_sequence(conn, Sequence(name, value))
-        await dump.release_claims(conn)
+
+
+async def _settle(dsn: str) -> None:
+    """What only the newest schema is known to have: an older one may lack a column of these."""
     async with dump.connect(dsn) as conn:
+        await dump.release_claims(conn)
         await dump.analyze(conn)
 
 
