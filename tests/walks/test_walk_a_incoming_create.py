@@ -31,10 +31,11 @@ async def test_an_incoming_create_enters_each_room_once_and_in_order(
             assert (await house.hand_in(peer, create)).status_code == 202
         path = (
             "federation.inbox",
-            "federation.authenticate",
-            "federation.signatures",
-            "federation.hosts",
+            "federation.admission",
             "federation.keys",
+            "federation.authenticate",
+            "federation.signatures.cavage",
+            "federation.hosts",
             "storage.inbox",
         )
         assert door.path(*path) == list(path)
@@ -83,9 +84,15 @@ async def test_an_incoming_create_enters_each_room_once_and_in_order(
         assert not published.path(*USE_CASES, "federation.receive", "federation.client")
 
         delivered = await house.deliver()
-        path = ("federation.deliver", "storage.keys", "federation.client", "federation.signatures")
+        path = (
+            "federation.deliver",
+            "storage.keys",
+            "federation.client",
+            "federation.knocking",
+            "federation.signatures.cavage",
+        )
         assert delivered.path(*path) == list(path)
-        assert delivered.once("storage.deliveries.lease_hosts", "storage.deliveries.settle")
+        assert delivered.once("storage.destinations.lease_hosts", "storage.deliveries.settle")
         assert delivered.floors() == {"federation", "forum", "storage"}
         assert not delivered.path(*USE_CASES, "federation.render.activities")
         announced = [request.json for request in peer.deliveries("Announce")]

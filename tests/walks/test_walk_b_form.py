@@ -64,7 +64,13 @@ async def test_a_post_in_the_form_enters_each_room_once_and_in_order(
         assert not published.path("forum.threads", "federation.client", "storage.inbox")
 
         delivered = await house.deliver()
-        path = ("federation.deliver", "storage.keys", "federation.client", "federation.signatures")
+        path = (
+            "federation.deliver",
+            "storage.keys",
+            "federation.client",
+            "federation.knocking",
+            "federation.signatures.cavage",
+        )
         assert delivered.path(*path) == list(path)
         assert not delivered.path("federation.render.activities", "forum.threads")
         announced = [request.json for request in peer.deliveries("Announce")]
