@@ -28,6 +28,7 @@ async def read_viewer(fed: Federation, request: Request) -> Viewer:
     if key is None or key.actor_state != "live":
         return UNKNOWN_SERVER
     await fed.hosts.require(key.actor_host)
+    fed.hosts.heard(key.actor_host)
     if key.actor_kind == "instance":
         return Viewer(host=key.actor_host)
     return Viewer(key.actor_id, key.actor_host)

@@ -100,4 +100,10 @@ def _on_queues(lengths: Lengths | None) -> list[Finding]:
     return [
         (is_late, f"waiting: {waiting}" + (": is a worker running?" if is_late else "")),
         (aside > 0, f"{aside} set aside after five failures"),
+        (False, _on_servers(lengths)),
     ]
+
+
+def _on_servers(lengths: Lengths) -> str:
+    """No fault of this one: the page Administration says which, and what will happen."""
+    return f"{lengths.failing} other servers do not answer, {lengths.parked} more were given up"

@@ -98,6 +98,12 @@ class Readings(Collector):
         dead.add_metric(["inbox"], self.lengths.dead_inbox)
         dead.add_metric(["events"], self.lengths.dead_events)
         yield dead
+        servers = GaugeMetricFamily(
+            "dazzle_servers", "Other servers that do not answer", labels=["state"]
+        )
+        servers.add_metric(["failing"], self.lengths.failing)
+        servers.add_metric(["parked"], self.lengths.parked)
+        yield servers
         yield GaugeMetricFamily(
             "dazzle_oldest_event_seconds", "Age of the oldest event", self.lengths.oldest_event
         )

@@ -145,15 +145,6 @@ order by d.back_at is null, coalesce(d.retired_at, d.parked_at, d.failing_since)
 limit $2
 """
 
-COUNT_ILL = """
-select count(*) filter (where d.parked_at is null and d.retired_at is null) as failing,
-  count(*) filter (where d.parked_at is not null or d.retired_at is not null) as parked
-from destinations d
-where (d.failing_since <= $1::timestamptz or d.parked_at is not null or d.retired_at is not null)
-  and exists (select 1 from admitted(d.host))
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A host that this worker has leased. `failures` counts whole-host failures in a row."""
@@ -186,12 +177,6 @@ class Ill:
     lost_since: datetime | None
     back_at: datetime | None
     waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class IllCount:
-    failing: int
-    parked: int
 
 
 async def lease_hosts(
@@ -242,9 +227,3 @@ async def move_inbox(conn: Connection, host: str, inbox: str, new_inbox: str) ->
 async def list_ill(conn: Connection, failing_before: datetime, *, limit: int) -> list[Ill]:
     """Hosts in trouble for the administrator: those that are back first, then the oldest."""
     return await fetch_all(conn, Ill, LIST_ILL, failing_before, limit, MOST_COUNTED)
-
-
-async def count_ill(conn: Connection, failing_before: datetime) -> IllCount:
-    """How many do not answer, and how many were given up."""
-    found = await fetch_all(conn, IllCount, COUNT_ILL, failing_before)
-    return found[0]

@@ -15,6 +15,8 @@ class Lengths:
     dead_events: int
     deliveries: int
     oldest_event: float
+    failing: int  # other servers that do not answer, and those that were given up for now
+    parked: int
 
 
 READ_LENGTHS = """
@@ -25,7 +27,12 @@ select
   (select count(*) from events where state = 'dead') as dead_events,
   (select count(*) from deliveries) as deliveries,
   (select coalesce(extract(epoch from now() - min(at)), 0)::float8 from events
-    where state = 'waiting') as oldest_event
+    where state = 'waiting') as oldest_event,
+  (select count(*) from destinations
+    where failing_since <= now() - interval '15 minutes' and parked_at is null
+      and retired_at is null) as failing,
+  (select count(*) from destinations
+    where parked_at is not null or retired_at is not null) as parked
 """
 
 

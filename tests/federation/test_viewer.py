@@ -76,3 +76,20 @@ async def test_a_suspended_person_is_nobody(here: Here, peer: Peer):
     ada = await here.actor(peer.actor("ada"))
     await here.fetch("update actors set state = 'suspended' where id = $1", ada.id)
     assert await viewer_of(here, signed(here, f"{ada.uri}#main-key")) == UNKNOWN_SERVER
+
+
+async def test_a_signed_look_is_a_sign_of_life(here: Here, peer: Peer):
+    """A server that was away may have nothing to send, and reads what it missed."""
+    ada = await here.actor(peer.actor("ada"))
+    async with here.database.write() as conn:
+        await conn.execute(
+            "insert into destinations (host, parked_at, lost_since) values ($1, now(), now())",
+            peer.host,
+        )
+    await viewer_of(here, signed(here, f"{ada.uri}#main-key", key=KEYS[1]))
+    await here.fed.hosts.close()
+    parked = "select parked_at is not null, back_at is not null from destinations"
+    assert await here.fetch(parked) == [(True, False)]
+    await viewer_of(here, signed(here, f"{ada.uri}#main-key"))
+    await here.fed.hosts.close()
+    assert await here.fetch(parked) == [(False, True)]

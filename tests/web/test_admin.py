@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from storage.db import Database
 from tests.factories import join, make_community, make_person, make_remote_person, make_thread
-from tests.web.conftest import Browser
+from tests.web.conftest import Browser, SteadyClock
+from web.i18n import words_for
 from web.routes import DONE
 
 Open = Callable[..., Browser]
@@ -153,3 +155,51 @@ async def test_reports_of_public_posts_come_here_too(database: Database, browser
     closed_one = await admin.send("/admin", "/admin/reports/close")
     assert closed_one.headers["location"] == "/admin?done=closed"
     assert (await admin.get("/c/closed/moderation")).status_code == 404
+
+
+ILL = """
+insert into destinations (host, failing_since, parked_at, retired_at, lost_since, back_at,
+  failures, last_error)
+values ($1, $2, $3, $4, $5, $6, 9, $7)
+"""
+
+
+async def test_servers_that_do_not_answer_are_told_of_in_plain_words(
+    database: Database, browser: Open, clock: SteadyClock
+) -> None:
+    admin = await admin_of(database, browser)
+    assert "do not answer" not in (await admin.page("/admin")).text
+    now = clock.now()
+    began, parked = now - timedelta(days=3), now - timedelta(days=20)
+    async with database.write() as conn:
+        for row in (
+            ("ill.test", began, None, None, None, None, "502"),
+            ("lost.test", parked, now, None, parked, None, "ConnectError"),
+            ("gone.test", None, None, began, began, None, "410"),
+            ("back.test", None, None, None, parked, began, "TimeoutError"),
+            ("hiccup.test", now - timedelta(minutes=2), None, None, None, None, "500"),
+            ("blocked.test", parked, now, None, parked, None, "500"),
+        ):
+            await conn.execute(ILL, *row)
+        await conn.execute(
+            "insert into instances (host, policy) values ('blocked.test', 'refused')"
+        )
+    page = await admin.page("/admin")
+    shown = {" ".join(item.text.split()).partition(" ")[0]: item.text for item in page.all("li")}
+    day = english_date(began)
+    assert f"not answering since {day}" in shown["ill.test"]
+    assert f"until {english_date(began + timedelta(days=14))}" in shown["ill.test"]
+    assert "0 messages wait" in shown["ill.test"]
+    assert "the error 502" in shown["ill.test"]
+    assert f"not answering since {english_date(parked)}" in shown["lost.test"]
+    assert "nothing is kept for it" in shown["lost.test"]
+    assert "no answer (ConnectError)" in shown["lost.test"]
+    assert f"says that it is gone, since {day}" in shown["gone.test"]
+    assert f"told now what it has missed since {english_date(parked)}" in shown["back.test"]
+    assert "error" not in shown["back.test"]
+    assert "hiccup.test" not in shown
+    assert "not answering" not in shown.get("blocked.test", "")
+
+
+def english_date(moment: datetime) -> str:
+    return words_for("en").date(moment)

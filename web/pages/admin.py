@@ -17,6 +17,7 @@ from storage.sessions import Member
 from storage.site import SiteRow, read_site
 from web import respond
 from web.pages.moderation import REPORTS, ShownReport, shown
+from web.pages.server_health import ShownServer, list_shown
 from web.paging import read_id
 from web.visit import Visit
 
@@ -35,6 +36,7 @@ class AdminPage:
     site: SiteRow
     waiting: list[WaitingAccount]
     servers: list[Instance]
+    ill_servers: list[ShownServer]
     reports: list[ShownReport]
 
 
@@ -44,6 +46,7 @@ async def show_admin(visit: Visit, conn: Connection) -> Response:
         site=await read_site(conn),
         waiting=await list_waiting(conn, limit=WAITING),
         servers=await list_decided(conn, limit=SERVERS),
+        ill_servers=await list_shown(conn, visit.now),
         reports=[shown(report) for report in await list_open(conn, visit.viewer, limit=REPORTS)],
     )
     status = 422 if visit.form.errors else 200
