@@ -14,6 +14,7 @@ from federation.finding import Finder
 from federation.hosts import Hosts
 from federation.keeper import Keeper
 from federation.keys import KeyCache
+from federation.refreshing import Refresher
 from federation.sync_header import Notes
 from forum.ports import Clock, Renderer
 from forum.site import Site
@@ -32,12 +33,14 @@ class Federation:
     hosts: Hosts
     keys: KeyCache
     fetcher: Fetcher
+    refresher: Refresher
     resolver: Finder
     keeper: Keeper
     admission: Admission
     notes: Notes
 
     async def close(self) -> None:
+        await self.refresher.close()
         await self.admission.close()
         await self.keeper.close()
         await self.hosts.close()
@@ -78,6 +81,7 @@ def open_federation(
         hosts=hosts,
         keys=keys,
         fetcher=fetcher,
+        refresher=Refresher(fetcher),
         resolver=Finder(fetcher, allow_loopback=allow_loopback),
         keeper=Keeper(database, clock),
         admission=Admission(database, keys.knows),

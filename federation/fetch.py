@@ -6,12 +6,20 @@ is not believed, it is asked there. Never called with a transaction open.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from federation.address import canonical_host, is_same_origin, parse_url
 from federation.client import Client, Response
-from federation.errors import BadSignature, Gone, Malformed, Refused, Unreachable
+from federation.errors import (
+    BadSignature,
+    FederationError,
+    Gone,
+    Malformed,
+    Refused,
+    Unreachable,
+)
 from federation.hosts import Hosts
 from federation.keys import load_public_key
 from federation.negotiation import is_activity_json
@@ -26,7 +34,9 @@ from federation.vocabulary.documents import (
 from federation.vocabulary.fields import id_of, reference, types_of
 from federation.vocabulary.strict import decode_json
 from federation.vocabulary.types import ActorDocument, Create, Post
+from forum import departures
 from forum.communities import store_remote_community
+from forum.errors import ForumError
 from forum.ports import Clock
 from forum.site import Site
 from forum.text import clean_remote, one_line
@@ -86,8 +96,25 @@ class Fetcher:
         return decode_json(response.body)
 
     async def actor(self, uri: str, budget: Budget) -> Actor:
-        """An actor as its server describes it now, stored."""
-        return await self._store(parse_actor(await self.document(uri, budget)))
+        """An actor as its server describes it now, stored. Raises Gone for one that is no more."""
+        return (await self.described(uri, budget))[1]
+
+    async def described(self, uri: str, budget: Budget) -> tuple[ActorDocument, Actor]:
+        """An actor as its server describes it now, and as it is stored then.
+
+        One of which its own server says that it is gone (410) is not seen here any more; it comes
+        back with its document.
+        """
+        try:
+            fields = await self.document(uri, budget)
+            if "Tombstone" in types_of(fields):
+                raise Gone
+        except Gone as error:
+            if error.is_final:
+                await self._mark_gone(uri)
+            raise
+        document = parse_actor(fields)
+        return document, await self._store(document)
 
     async def find_actor(self, uri: str, budget: Budget) -> Actor:
         """An actor, stored already or fetched now."""
@@ -118,7 +145,12 @@ class Fetcher:
     async def key(self, key_uri: str) -> Key:
         """A key from its server: its owner lives there and lists it. Stored with the owner."""
         budget = Budget(4)
-        fields = await self.document(key_uri, budget)
+        try:
+            fields = await self.document(key_uri, budget)
+        except Gone as error:
+            if error.is_final:
+                await self._look_for_owner(key_uri, budget)
+            raise
         if not any(t in ACTOR_KINDS for t in types_of(fields)):
             owner = reference(fields.get("owner", fields.get("controller")))
             if not is_same_origin(owner, key_uri):
@@ -133,6 +165,21 @@ class Fetcher:
         load_public_key(listed[0].pem)
         actor = await self._store(document)
         return Key(key_uri, actor.id, listed[0].pem, actor.uri, actor.host, actor.kind, actor.state)
+
+    async def _look_for_owner(self, key_uri: str, budget: Budget) -> None:
+        """A key is gone for good: is its owner? GoToSocial keeps keys apart from the actor."""
+        document_uri = key_uri.partition("#")[0]
+        async with self.database.read() as conn:
+            known = await keys.read_key(conn, key_uri)
+        if known is None or known.actor_uri == document_uri:
+            await self._mark_gone(document_uri)
+            return
+        with suppress(FederationError, ForumError):
+            await self.actor(known.actor_uri, budget)
+
+    async def _mark_gone(self, uri: str) -> None:
+        async with self.database.quiet_write() as conn:
+            await departures.note_absence(conn, uri)
 
     async def _read(self, uri: str, budget: Budget) -> tuple[dict[str, Any], str]:
         response = await self._ask(uri, None, budget)
@@ -180,6 +227,7 @@ class Fetcher:
             shared_inbox=document.shared_inbox,
             followers=document.followers,
             state="live",
+            also_known_as=list(document.also_known_as),
         )
         async with self.database.quiet_write() as conn:
             stored = await actors.upsert_remote(conn, actor, now)

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from forum.errors import Invalid
 from forum.threads import erase_post
-from storage import departures, memberships, polls, posts, reactions
-from storage.actors import Actor, mark_gone, read_unfiltered
+from storage import departures, memberships, polls, posts, reactions, site
+from storage.actors import Actor, mark_gone, mark_gone_by_uri, read_unfiltered
 from storage.db import Connection
 
 BATCH = 100
@@ -25,6 +25,16 @@ async def receive_departure(conn: Connection, actor: Actor, now: datetime) -> No
     await mark_gone(conn, actor.id)
     await departures.begin(conn, actor.id, now)
     await _take_out(conn, actor, now, BATCH)
+
+
+async def note_absence(conn: Connection, uri: str) -> None:
+    """An account's own server says that it is no more, and nobody said goodbye.
+
+    They are seen no more, and nothing is erased: their server may have made a mistake, and the
+    account comes back with its document.
+    """
+    if await mark_gone_by_uri(conn, uri):
+        await site.bump_epoch(conn)
 
 
 async def go_on(conn: Connection, *, now: datetime, limit: int = BATCH) -> int:

@@ -180,6 +180,28 @@ async def mark_gone(conn: Connection, actor_id: int) -> None:
     await conn.execute(MARK_GONE, actor_id)
 
 
+MARK_GONE_BY_URI = """
+update actors set state = 'gone' where uri = $1 and not is_local and state = 'live'
+"""
+
+
+async def mark_gone_by_uri(conn: Connection, uri: str) -> bool:
+    """As `mark_gone`; False for an actor who is not known here, or not seen anyway."""
+    return await conn.execute(MARK_GONE_BY_URI, uri) == "UPDATE 1"
+
+
+LIST_STALE = """
+select a.uri from actors a
+where a.uri = any($1::text[]) and not a.is_local and a.state <> 'suspended'
+  and (a.fetched_at is null or a.fetched_at < $2)
+"""
+
+
+async def list_stale_unfiltered(conn: Connection, uris: list[str], before: datetime) -> list[str]:
+    """Those among known actors elsewhere whose documents were not read since then."""
+    return [row["uri"] for row in await conn.fetch(LIST_STALE, uris, before)]
+
+
 SET_STATE = "update actors set state = $2 where id = $1"
 
 

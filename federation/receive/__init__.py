@@ -135,6 +135,7 @@ async def step(
         if not rows:
             return 0
         senders = await actors.list_by_uris_unfiltered(conn, [row.actor_uri for row in rows])
+    fed.refresher.heard(actor.uri for actor in senders)
     batch = Batch({actor.uri: actor for actor in senders}, set())
     by_host: dict[str, list[InboxRow]] = {}
     for row in rows:

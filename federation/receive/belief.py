@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from federation.address import is_same_origin
-from federation.errors import BadSignature, FederationError
+from federation.errors import FederationError
 from federation.proofs import proved_by, verify_proof
 from federation.receive.job import Job
 from federation.vocabulary.envelope import object_of
@@ -21,7 +21,9 @@ async def is_proved(job: Job, post: Post, told: Create | Update | Post | str) ->
         isinstance(told, Update) and post.updated is None
     ):
         return False
-    return await is_made_by(job, post.author)
+    inner = object_of(job.fields)
+    nested = inner.get("object") if isinstance(inner, dict) else None
+    return post.author in (await _maker_of(job, inner), await _maker_of(job, nested))
 
 
 async def require_vouched(job: Job, community: Community, actor_uri: str) -> None:
@@ -35,21 +37,18 @@ async def require_vouched(job: Job, community: Community, actor_uri: str) -> Non
 
 
 async def is_made_by(job: Job, actor_uri: str) -> bool:
-    """Whether a proof in what is passed on says that this actor made it (FEP-8b32)."""
-    return await _maker(job) == actor_uri
+    """Whether a proof on what is passed on says that this actor made it (FEP-8b32).
+
+    A proof on something inside it says nothing about it: who wrote a post need not delete it.
+    """
+    return await _maker_of(job, object_of(job.fields)) == actor_uri
 
 
-async def _maker(job: Job) -> str | None:
-    """Who proved to have made what this activity wraps, or the object in that. None without."""
-    inner = object_of(job.fields)
-    candidates = [inner, inner.get("object")] if isinstance(inner, dict) else []
-    for candidate in candidates:
-        if not isinstance(candidate, dict) or proved_by(candidate) is None:
-            continue
-        try:
-            return await verify_proof(job.fed, candidate, job.budget)
-        except BadSignature:
-            continue
-        except (FederationError, ForumError):
-            return None
-    return None
+async def _maker_of(job: Job, document: object) -> str | None:
+    """Who proved to have made a document; None without a valid proof."""
+    if not isinstance(document, dict) or proved_by(document) is None:
+        return None
+    try:
+        return await verify_proof(job.fed, document, job.budget)
+    except (FederationError, ForumError):
+        return None

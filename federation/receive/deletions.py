@@ -32,7 +32,7 @@ async def receive_deletion(job: Job, community: Community, delete: Delete) -> Ch
 
 def _remember(job: Job, uri: str) -> Change:
     async def change(conn: Connection) -> None:
-        if await threads.read_by_uri_unfiltered(conn, uri) is not None:
+        if await use_cases.hold_and_read(conn, uri) is not None:
             raise Later("just_came")  # together with its deletion
         await use_cases.remember_deletion(conn, uri, job.actor.host, job.now)
 

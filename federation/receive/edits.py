@@ -28,7 +28,8 @@ async def receive_update(job: Job, update: Update) -> Change:
         return await _refresh(job, told if isinstance(told, str) else told.id, job.actor.uri)
     post = await _own_post(job, told)
     if not await _is_here_or_coming(job, post.id):
-        return await receive_create(job, Create(update.id, update.actor, post, post.addressed))
+        # Its author's server knows whether it still stands.
+        return await receive_create(job, Create(update.id, update.actor, post.id, post.addressed))
     return _edit(job, post, job.actor, None)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from federation.errors import Malformed
-from federation.receive.job import Change, Job
+from federation.receive.job import UNDONE_FOR, Change, Job
 from federation.vocabulary.types import Follow
 from forum import membership
 from forum.errors import NotFound
-from storage import actors, communities
+from storage import actors, communities, undone
 from storage.db import Connection
 
 OUR_SOFTWARE = "dazzle"
@@ -24,6 +24,9 @@ async def receive_follow(job: Job, follow: Follow) -> Change:
     body = job.body.decode()
 
     async def change(conn: Connection) -> None:
+        keys = [follow.id, undone.key_of("Follow", follow.actor, follow.object)]
+        if await undone.is_remembered(conn, job.actor.host, keys, job.now - UNDONE_FOR):
+            return  # its Undo overtook it
         target = await actors.read_by_uri_unfiltered(conn, follow.object)
         if target is None or not target.is_local or target.state != "live":
             raise NotFound

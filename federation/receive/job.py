@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from federation.context import Federation
 from federation.fetch import Budget
 from storage.actors import Actor
 from storage.db import Connection
+
+UNDONE_FOR = timedelta(minutes=10)  # in which what was undone before it came may still come
 
 Change: TypeAlias = Callable[[Connection], Awaitable[int | None]]
 

@@ -8,6 +8,7 @@ author's key (FEP-1b12, FEP-fe34, FEP-8b32).
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from federation.address import is_same_origin
 from federation.errors import Malformed
@@ -23,6 +24,7 @@ from storage.communities import Community
 from storage.db import Connection
 
 MAX_CHAIN = 50
+READ_AGAIN = timedelta(hours=1)  # one conversation is not read more often than this
 
 
 async def take_post(job: Job, community: Community, told: Create | Post | str) -> Change:
@@ -47,7 +49,16 @@ async def take_post(job: Job, community: Community, told: Create | Post | str) -
             stored_id = await _store(conn, job, community, one, author)
         if len(written) > 1:  # in mid-thread: there is more beside what was above it
             root = written[0][0]
-            await backfills.add(conn, root.id, "thread", community.id, community.host, job.now)
+            since = job.now - READ_AGAIN
+            await backfills.add(
+                conn,
+                root.id,
+                "thread",
+                community.id,
+                community.host,
+                job.now,
+                unless_since=since,
+            )
         return stored_id
 
     return change

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from federation.errors import Unsupported
 from federation.receive.belief import require_vouched
-from federation.receive.job import Change, Job
+from federation.receive.job import UNDONE_FOR, Change, Job
 from federation.vocabulary.types import PollVote, Post, Reaction, Undo
 from forum import polls, reactions
 from forum.errors import ForumError, NotAllowed, NotFound
@@ -16,8 +14,6 @@ from storage.audience import Viewer
 from storage.communities import Community
 from storage.db import Connection
 from storage.threads import Post as StoredPost
-
-UNDONE_FOR = timedelta(minutes=10)
 
 
 async def receive_reaction(job: Job, reaction: Reaction) -> Change:
@@ -66,7 +62,12 @@ async def receive_told_reactions(
     async def change(conn: Connection) -> int | None:
         touched = None
         for actor, one in believed:
-            touched = await _change_told(conn, job, community, actor, one)
+            try:
+                async with conn.transaction():
+                    touched = await _change_told(conn, job, community, actor, one)
+            except ForumError:
+                if len(told) == 1:
+                    raise
         return touched
 
     return change

@@ -14,6 +14,7 @@ from forum import membership, reactions
 from forum.errors import NotAllowed, NotFound
 from storage import actors, communities, memberships, threads, undone
 from storage.db import Connection
+from storage.memberships import Membership
 from storage.reactions import find_by_uri_unfiltered
 
 
@@ -78,8 +79,16 @@ async def _leave(conn: Connection, job: Job, community_id: int, told: Follow | N
     if community is None or not community.is_local:
         raise NotFound
     known = await memberships.read_membership(conn, community.id, job.actor.id)
-    if told is not None and (known is None or known.state not in ("asked", "accepted")):
+    if told is not None and not _is_known(known, told):
         # The Follow may come after its Undo; by its id alone where it has one, see `take_back`.
         key = told.id or undone.key_of("Follow", told.actor, told.object)
         await undone.remember(conn, job.actor.host, [key], job.now)
     await membership.receive_leave(conn, community, job.actor, job.now)
+
+
+def _is_known(known: Membership | None, told: Follow) -> bool:
+    """Whether the Follow came before: an Undo that comes twice says nothing of the next Follow,
+    which has the same id with some servers (Misskey, Dazzle)."""
+    if known is None:
+        return False
+    return known.state in ("asked", "accepted") or known.follow_uri == (told.id or None)
