@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -30,6 +30,21 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """Something that must not be more than `limit`, or, with `is_least`, not less."""
+
+    name: str
+    value: float
+    limit: float
+    unit: str
+    is_least: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        return self.value >= self.limit if self.is_least else self.value <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
 class Postgres:
     """The database server under measurement, for its CPU time."""
 
@@ -50,6 +65,27 @@ def median_of(rounds: list[list[Figure]]) -> list[Figure]:
         middle = median(figure.per_core for figure in same)
         result.append(min(same, key=lambda figure: abs(figure.per_core - middle)))
     return result
+
+
+def median_limits(rounds: list[list[Limit]]) -> list[Limit]:
+    """Per name, the median value."""
+    by_name: dict[str, list[Limit]] = {}
+    for limits in rounds:
+        for limit in limits:
+            by_name.setdefault(limit.name, []).append(limit)
+    return [
+        replace(same[0], value=median(limit.value for limit in same)) for same in by_name.values()
+    ]
+
+
+def limit_table(limits: list[Limit]) -> str:
+    """A Markdown table of what is bounded."""
+    lines = ["| bounded | seen | limit | |", "|---|---|---|---|"]
+    for limit in limits:
+        bound = f"{'≥' if limit.is_least else '≤'} {limit.limit:g} {limit.unit}"
+        verdict = "met" if limit.is_met else "MISSED"
+        lines.append(f"| {limit.name} | {limit.value:,.1f} {limit.unit} | {bound} | {verdict} |")
+    return "\n".join(lines)
 
 
 def machine() -> str:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
@@ -21,6 +22,8 @@ from storage.inbox import list_behind
 
 log = logging.getLogger("dazzle.admission")
 
+# How long a sender waits is the number of places through what is done in a second: half a second
+# on a machine that takes a hundred a second, where others take a thousand.
 KNOWN_AT_ONCE = 48
 # Their keys are to be read or fetched: they may wait for seconds, and keep nobody else waiting.
 STRANGERS_AT_ONCE = 128
@@ -31,6 +34,11 @@ BYTES_AT_ONCE = 64 * 1024 * 1024
 BACKLOG = timedelta(minutes=15)
 LOOK_SECONDS = 1.0
 RETRY_BACKLOG = 300
+
+# To be told so costs a fifth of being taken. So that a crowd which does not listen can not live
+# on refusals alone, its connections are read again a little later, each at its own moment.
+REFUSALS_PER_SECOND = 1000
+LONGEST_PAUSE = 0.25
 RETRY_SOONEST, RETRY_SPREAD, RETRY_STEP = 30, 60, 17  # so that not all come back at once
 
 KEY_URI = re.compile(rb'(?:^|[\s,;])keyid="([^"]{1,2048})"', re.IGNORECASE)
@@ -46,6 +54,14 @@ class Full(Exception):
     def __init__(self, retry_after: int) -> None:
         super().__init__(retry_after)
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """When to come again, and for how many seconds nothing more is read on this connection."""
+
+    retry_after: int
+    pause: float
 
 
 class Room:
@@ -119,26 +135,44 @@ class Admission:
         self._database = database
         self._knows = knows
         self._refused = 0
+        self._next_refusal = 0.0
         self._next_look = 0.0
         self._look: asyncio.Task[None] | None = None
 
     def visit(self, headers: Headers) -> Visit:
         """A request whose body is still to be read. Raises Full when there is no place for it."""
-        key_uri = _key_uri(headers)
-        found = HOST.match(key_uri)
-        host = found[1].lower() if found else ""
-        room = self.known if self._knows(key_uri) else self.strangers
+        host, room = self._look_for_place(headers)
         if host in self.behind:
             raise Full(RETRY_BACKLOG)
-        if self._next_look <= monotonic():
-            self._look_at_backlog()
         if not room.has_place(host):
             raise self.full()
         return Visit(self, host, room)
 
+    def turn_away(self, headers: Headers) -> TurnedAway | None:
+        """For a request of which only the head is known: None to let it in.
+
+        The same as `visit`, for the door: there a request that has no place costs least.
+        """
+        host, room = self._look_for_place(headers)
+        if host not in self.behind and room.has_place(host):
+            return None
+        now = monotonic()
+        self._next_refusal = max(now, self._next_refusal) + 1 / REFUSALS_PER_SECOND
+        pause = min(LONGEST_PAUSE, self._next_refusal - now)
+        is_behind = host in self.behind
+        return TurnedAway(RETRY_BACKLOG if is_behind else self.full().retry_after, pause)
+
     def full(self) -> Full:
         self._refused += 1
         return Full(RETRY_SOONEST + self._refused * RETRY_STEP % RETRY_SPREAD)
+
+    def _look_for_place(self, headers: Headers) -> tuple[str, Room]:
+        if self._next_look <= monotonic():
+            self._look_at_backlog()
+        key_uri = _key_uri(headers)
+        found = HOST.match(key_uri)
+        host = found[1].lower() if found else ""
+        return host, self.known if self._knows(key_uri) else self.strangers
 
     async def close(self) -> None:
         if self._look is not None:

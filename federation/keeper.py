@@ -7,14 +7,18 @@ bounded by the places in the inbox (federation/admission.py).
 from __future__ import annotations
 
 import asyncio
+from typing import TypeAlias
 
 from forum.ports import Clock
-from storage.db import Database
+from storage.db import Connection, Database
 from storage.ids import new_id
 from storage.inbox import Received, keep
 
 MOST_AT_ONCE = 100
 COMMIT_SECONDS = 3.0  # for two of them, the one under way and the next, a sender waits
+
+
+Waiting: TypeAlias = "tuple[Received, asyncio.Future[None]]"
 
 
 class Keeper:
@@ -24,7 +28,7 @@ class Keeper:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._waiting: list[tuple[Received, asyncio.Future[None]]] = []
+        self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._last_id = 0
 
@@ -47,16 +51,29 @@ class Keeper:
 
     async def _run(self) -> None:
         while self._waiting:
-            batch = self._waiting[:MOST_AT_ONCE]
-            del self._waiting[:MOST_AT_ONCE]
             try:
-                async with asyncio.timeout(COMMIT_SECONDS), self._database.read() as conn:
+                async with self._database.read() as conn:
+                    await self._keep_all(conn)
+            except Exception as error:
+                _settle([done for _, done in self._take()], error)
+
+    async def _keep_all(self, conn: Connection) -> None:
+        """One connection for all: on a busy loop, to take and to return it takes long."""
+        while self._waiting:
+            batch = self._take()
+            try:
+                async with asyncio.timeout(COMMIT_SECONDS):
                     await keep(conn, [received for received, _ in batch])
             except Exception as error:
                 _settle([done for _, done in batch], error)
-            else:
-                self._database.doorbell.ring()
-                _settle([done for _, done in batch], None)
+                return
+            self._database.doorbell.ring()
+            _settle([done for _, done in batch], None)
+
+    def _take(self) -> list[Waiting]:
+        batch = self._waiting[:MOST_AT_ONCE]
+        del self._waiting[:MOST_AT_ONCE]
+        return batch
 
 
 def _settle(futures: list[asyncio.Future[None]], error: Exception | None) -> None:

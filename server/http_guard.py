@@ -11,12 +11,16 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import re
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from federation.admission import TurnedAway
+from server.metrics import BOARD
 from server.security_headers import Headers, headers_for
 
 refusals = logging.getLogger("dazzle.refused")
@@ -29,6 +33,13 @@ MOST_URL_BYTES = 8_192
 # Raw bytes of a chunked body beyond its content: sizes and line ends cost at most five bytes for
 # each byte of content; more are chunk extensions and trailers, which nobody needs.
 MOST_CHUNK_OVERHEAD = 16_384
+MOST_BODY_BYTES = 1_048_576  # of a request that is turned away
+
+INBOX = re.compile(rb"/inbox|/ap/actors/[^/?]+/inbox")
+FULL = b"full"
+
+# Asked with the head of a request to the inbox; None when it may come in.
+TurnAway = Callable[[list[tuple[bytes, bytes]]], TurnedAway | None]
 
 
 class Phase(Enum):
@@ -52,6 +63,7 @@ class GuardedProtocol(HttpToolsProtocol):
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS
     headers_of_refusals = headers_for(is_https=False)
+    turn_away: TurnAway = staticmethod(lambda _: None)
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -62,6 +74,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.header_bytes = 0
         self.raw_bytes = 0
         self.body_bytes = 0
+        self.turned_away: TurnedAway | None = None
         self.timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -117,16 +130,25 @@ class GuardedProtocol(HttpToolsProtocol):
         status = self._judge_head()
         if status is not None:
             raise self._refusal_of(status)
-        super().on_headers_complete()
+        self.turned_away = self._judge_load()
         self._enter(Phase.BODY, self.body_seconds)
+        if self.turned_away is not None:
+            return
+        super().on_headers_complete()
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self.body_bytes += len(body)
-        super().on_body(body)
+        if self.turned_away is None:
+            super().on_body(body)
+        elif self.body_bytes > MOST_BODY_BYTES:
+            raise self._refusal_of(413)
 
     def on_message_complete(self) -> None:
+        if self.turned_away is not None:
+            self._answer_full(self.turned_away)
+            return
         super().on_message_complete()
         self._enter(Phase.READ, None)
         if self.parser.should_upgrade():
@@ -151,6 +173,38 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         wait = 1.0 if self.deadline is None else self.deadline - now
         self.timer = self.loop.call_later(wait, self._look_at_clock)
+
+    def _judge_load(self) -> TurnedAway | None:
+        """Whether there is no place in the inbox for this request; so it costs nothing more.
+
+        One that waits for another on its connection, or for a word from us, goes the long way.
+        """
+        is_free = self.cycle is None or self.cycle.response_complete
+        if not is_free or self.expect_100_continue or self.parser.should_upgrade():
+            return None
+        if self.parser.get_method() != b"POST" or not INBOX.fullmatch(self.url):
+            return None
+        return self.turn_away(self.headers)
+
+    def _answer_full(self, told: TurnedAway) -> None:
+        """Once its body has passed by, so that the sender hears it and may use the connection."""
+        self.turned_away = None
+        stays = self.parser.should_keep_alive()
+        headers = [*self.headers_of_refusals, (b"retry-after", b"%d" % told.retry_after)]
+        self.transport.write(_response(503, headers, FULL, stays=stays))
+        BOARD.add(4, 1)
+        if not stays:
+            self.is_refused = True
+            self.transport.close()
+            return
+        self._enter(Phase.IDLE, None)
+        HttpToolsProtocol.on_response_complete(self)
+        self.flow.pause_reading()
+        self.loop.call_later(told.pause, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _judge_head(self) -> int | None:
         """The status that refuses this head, or None."""
@@ -221,18 +275,22 @@ class HttpsGuardedProtocol(GuardedProtocol):
     headers_of_refusals = headers_for(is_https=True)
 
 
-def protocol_for(*, is_https: bool) -> type[GuardedProtocol]:
-    return HttpsGuardedProtocol if is_https else GuardedProtocol
+def protocol_for(*, is_https: bool, turn_away: TurnAway | None = None) -> type[GuardedProtocol]:
+    base = HttpsGuardedProtocol if is_https else GuardedProtocol
+    if turn_away is None:
+        return base
+    return type("AdmittingProtocol", (base,), {"turn_away": staticmethod(turn_away)})
 
 
-def _response(status: int, headers: Headers) -> bytes:
+def _response(status: int, headers: Headers, words: bytes = b"", *, stays: bool = False) -> bytes:
     phrase = http.HTTPStatus(status).phrase
+    words = words or phrase.encode()
     lines = [
         f"HTTP/1.1 {status} {phrase}".encode(),
         b"content-type: text/plain; charset=utf-8",
-        b"content-length: %d" % len(phrase),
-        b"connection: close",
+        b"content-length: %d" % len(words),
+        *([] if stays else [b"connection: close"]),
         b"cache-control: no-store",
         *(name + b": " + value for name, value in headers),
     ]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + phrase.encode()
+    return b"\r\n".join(lines) + b"\r\n\r\n" + words

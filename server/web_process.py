@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from server.app import create_app
 from server.errors import StartError
-from server.http_guard import protocol_for
+from server.http_guard import TurnAway, protocol_for
 from server.memory import keep_what_is_loaded
 from server.metrics import BOARD
 from server.settings import Settings
@@ -80,7 +80,8 @@ def run(
 async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     app = await create_app(settings)
     keep_what_is_loaded()
-    server = WebServer(configuration(app, settings), on_ready)
+    turn_away = app.parts.federation.admission.turn_away
+    server = WebServer(configuration(app, settings, turn_away), on_ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
@@ -90,11 +91,13 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable
         await app.close()
 
 
-def configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def configuration(
+    app: ASGIApp, settings: Settings, turn_away: TurnAway | None = None
+) -> uvicorn.Config:
     """How uvicorn serves us: guarded, silent, and believing no proxy that is not named."""
     return uvicorn.Config(
         app,
-        http=protocol_for(is_https=settings.is_https),
+        http=protocol_for(is_https=settings.is_https, turn_away=turn_away),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
 
-from server.http_guard import GuardedProtocol
+from federation.admission import TurnedAway
+from server.http_guard import GuardedProtocol, protocol_for
 from tests.server.raw_http import exchange, serving, statuses
 
 HOST = b"Host: forum.example\r\n"
@@ -226,3 +227,62 @@ async def _read_to_end(reader: asyncio.StreamReader) -> None:
     with contextlib.suppress(ConnectionError):
         while await reader.read(65536):
             pass
+
+
+@pytest.fixture
+async def full():
+    """A server whose inbox has no place, but for who knows the word; it answers everything else."""
+
+    def turn_away(headers: list[tuple[bytes, bytes]]) -> TurnedAway | None:
+        return None if (b"x-let-in", b"1") in headers else TurnedAway(42, 0.05)
+
+    async with serving(APP, protocol_for(is_https=False, turn_away=turn_away)) as number:
+        yield number
+
+
+def inbox_post(body: bytes, *more: str, path: str = "/inbox") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *more]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def test_who_is_turned_away_hears_when_to_come_again_and_keeps_the_connection(full):
+    reader, writer = await asyncio.open_connection("127.0.0.1", full)
+    for _ in range(3):
+        request = inbox_post(b"x" * 5000)
+        writer.write(request[:1000])
+        await asyncio.sleep(0.02)
+        writer.write(request[1000:])
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nfull"), 10)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 42\r\n" in answer
+        assert b"connection: close" not in answer
+        assert b"\r\nx-content-type-options: nosniff\r\n" in answer
+    writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 200 OK" in await asyncio.wait_for(reader.readuntil(b"/page 0 host"), 10)
+    writer.close()
+
+
+async def test_only_the_inbox_turns_away(full):
+    ending = "Connection: close"
+    for path in ("/inbox", "/ap/actors/1/inbox"):
+        assert statuses(await exchange(full, inbox_post(b"x", ending, path=path))) == [503]
+    for path in ("/sign-in", "/ap/actors/1", "/inbox/more", "/?/inbox"):
+        assert statuses(await exchange(full, inbox_post(b"x", ending, path=path))) == [200]
+    assert statuses(await exchange(full, inbox_post(b"x", ending, "X-Let-In: 1"))) == [200]
+    asked = b"GET /inbox HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert statuses(await exchange(full, asked)) == [200]
+
+
+async def test_requests_one_behind_the_other_are_answered_in_their_order(full):
+    last = inbox_post(b"x", "Connection: close", path="/sign-in")
+    answer = await exchange(full, inbox_post(b"abc") + inbox_post(b"x", "X-Let-In: 1") + last)
+    assert statuses(answer) == [503, 200, 200]
+
+
+async def test_what_is_not_plain_http_is_refused_before_it_could_be_turned_away(full):
+    smuggled = inbox_post(b"0\r\n\r\n", "Transfer-Encoding: chunked")
+    assert statuses(await exchange(full, smuggled)) == [400]
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    head = b"POST /inbox HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = await exchange(full, head + chunk * 20)
+    assert statuses(answer) in ([413], [])  # a reset may overtake the answer
