@@ -27,7 +27,7 @@ from federation.address import parse_url
 from federation.keys import load_own_key, load_public_key
 from federation.multikey import to_multikey
 from federation.proofs import read_proof, sign_document
-from federation.render.document import CONTEXT, PROOF_TERMS, with_context
+from federation.render.document import with_context
 from federation.signatures import Message, cavage, is_signed_by, read_signature, rfc9421
 from federation.signatures.digests import digest_of
 from federation.signatures.types import Outgoing
@@ -52,7 +52,7 @@ METHODS = pytest.mark.parametrize(
     ids=["GET", "GET with a query", "POST"],
 )
 CONTEXTS = {
-    "ours": [*CONTEXT, PROOF_TERMS],
+    "ours": with_context({}, is_proved=True)["@context"],
     "by address": [AS2, "https://w3id.org/security/data-integrity/v1"],
 }
 FIELDS: dict[str, Any] = {
@@ -77,6 +77,13 @@ NOTE = {
     "attributedTo": ADA,
     "content": "<p>Grüße, \U0001f993</p>",
     "to": "as:Public",
+}
+CREATE = {
+    "type": "Create",
+    "id": f"{ADA}/creates/1",
+    "actor": ADA,
+    "to": "as:Public",
+    "object": NOTE,
 }
 
 
@@ -258,13 +265,14 @@ def test_r22_we_verify_what_fedify_signs(
 
 
 @with_node
+@pytest.mark.parametrize("fields", [NOTE, CREATE], ids=["Note", "Create"])
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_r29_fedify_verifies_our_proofs(ask: Ask, context: str):
+def test_r29_fedify_verifies_our_proofs(ask: Ask, context: str, fields: dict[str, Any]):
     key = ProofKey(PROOF_URI, KEYPAIR.private_ed25519_pem)
-    document = sign_document({"@context": CONTEXTS[context], **NOTE}, key, datetime.now(UTC))
+    document = sign_document({"@context": CONTEXTS[context], **fields}, key, datetime.now(UTC))
     verdict = ask("fedify.verifyProof", document=document, documents={ADA: ACTOR})
-    assert verdict == {"verified": True, "id": NOTE["id"]}
-    changed = {**document, "content": "<p>other</p>"}
+    assert verdict == {"verified": True, "id": fields["id"]}
+    changed = {**document, "to": f"{ADA}/followers"}
     assert not ask("fedify.verifyProof", document=changed, documents={ADA: ACTOR})["verified"]
 
 
