@@ -1,0 +1,71 @@
+"""Move: both accounts must say so themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from storage.actors import Actor
+from storage.communities import Community
+from storage.memberships import read_membership
+from tests.factories import join, make_community
+from tests.federation.conftest import Here
+from tests.federation.peer import Peer
+
+
+@pytest.fixture
+async def ada(here: Here, peer: Peer) -> Actor:
+    return await here.actor(peer.actor("ada"))
+
+
+@pytest.fixture
+async def community(here: Here, ada: Actor) -> Community:
+    async with here.database.write() as conn:
+        made = await make_community(conn, site=here.site)
+        await join(conn, made, ada)
+    return made
+
+
+def say(peer: Peer, name: str, **said: Any) -> None:
+    document = json.loads(peer.pages[f"/actors/{name}"].body)
+    peer.put(f"/actors/{name}", {**document, **said})
+
+
+def move(peer: Peer, old: str, new: str, *, actor: str = "") -> dict[str, Any]:
+    uri = f"{peer.origin}/moves/1"
+    return {"id": uri, "type": "Move", "actor": actor or old, "object": old, "target": new}
+
+
+async def test_r64_memberships_go_along_when_both_accounts_say_so(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, community: Community
+):
+    new = other_peer.actor("ada", alsoKnownAs=[ada.uri])
+    say(peer, "ada", movedTo=new)
+    assert await here.receive(move(peer, ada.uri, new)) == ("done", "")
+    moved = await here.actor(new)
+    async with here.database.read() as conn:
+        there = await read_membership(conn, community.id, moved.id)
+        before = await read_membership(conn, community.id, ada.id)
+    assert there is not None
+    assert there.state == "accepted"
+    assert before is None or before.state == "left"
+    assert (await here.actor(ada.uri)).moved_to == moved.id
+
+
+@pytest.mark.parametrize("missing", ["alias", "move", "owner"])
+async def test_r64_who_only_claims_it_moves_nowhere(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, community: Community, missing: str
+):
+    aliases = [] if missing == "alias" else [ada.uri]
+    new = other_peer.actor("ada", alsoKnownAs=aliases)
+    if missing != "move":
+        say(peer, "ada", movedTo=new)
+    actor = peer.actor("eve") if missing == "owner" else ada.uri
+    assert (await here.receive(move(peer, ada.uri, new, actor=actor)))[0] == "refused"
+    assert (await here.actor(ada.uri)).moved_to is None
+    async with here.database.read() as conn:
+        known = await read_membership(conn, community.id, ada.id)
+    assert known is not None
+    assert known.state == "accepted"
