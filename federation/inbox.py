@@ -17,7 +17,7 @@ import asyncpg
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from federation.address import canonical_host
+from federation.address import canonical_host, parse_url
 from federation.admission import Full, Visit
 from federation.authenticate import authenticate
 from federation.context import Federation
@@ -26,7 +26,8 @@ from federation.signatures.accept import ACCEPT_SIGNATURE, OFFER_FOR_POST
 from federation.vocabulary.activities import activity_actor, activity_id, activity_type
 from federation.vocabulary.strict import decode_json
 from forum.errors import ForumError, NotAllowed
-from storage.inbox import Received
+from storage.actors import read_by_uri_unfiltered
+from storage.inbox import GOODBYE, Received
 from storage.keys import Key
 
 refusals = logging.getLogger("dazzle.refused")
@@ -157,7 +158,8 @@ async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
             key = await authenticate(fed, scope, body)
     except Gone as error:
         if error.is_final and _is_departure(body):
-            return  # an account that we never knew is deleted: there is nothing to forget
+            await _keep_goodbye(fed, body)
+            return
         raise
     if key is None:
         raise BadSignature("not_signed")
@@ -168,6 +170,30 @@ async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
     await fed.keeper.keep(received)
     fed.hosts.heard(key.actor_host)
     fed.notes.hear(key, scope["headers"])
+
+
+async def _keep_goodbye(fed: Federation, body: bytes) -> None:
+    """A deleted account that nobody can vouch for any more: its own document is to be looked at.
+
+    Of one that we never knew there is nothing to forget.
+    """
+    actor_uri = activity_actor(decode_json(body))
+    await fed.hosts.require(canonical_host(actor_uri))
+    async with fed.database.read() as conn:
+        actor = await read_by_uri_unfiltered(conn, actor_uri)
+    if actor is None or actor.is_local:
+        return
+    await fed.keeper.keep(
+        Received(
+            id=fed.keeper.next_id(),
+            uri=f"{actor_uri}#goodbye-{fed.clock.now():%Y-%m-%d}",  # looked at once a day
+            type=GOODBYE,
+            actor_uri=actor_uri,
+            host=actor.host,
+            body=b"",
+            is_repeatable=False,
+        )
+    )
 
 
 def _read_activity(fed: Federation, key: Key, body: bytes) -> Received | None:
@@ -200,7 +226,8 @@ def _read_activity(fed: Federation, key: Key, body: bytes) -> Received | None:
 def _id_or_digest(fields: dict[str, Any], name: str, key: Key, body: bytes) -> str:
     """Some servers give no id to an answer; GoToSocial gives none to a Delete."""
     if fields.get("id") is None and (name in REPEATABLE or name == "Delete"):
-        return f"{key.actor_uri}#{hashlib.sha256(body).hexdigest()[:32]}"
+        origin = parse_url(key.actor_uri).origin
+        return f"{origin}/#{hashlib.sha256(body).hexdigest()[:32]}"
     return activity_id(fields)
 
 

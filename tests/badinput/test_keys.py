@@ -83,7 +83,8 @@ LONG = mersenne(4253, 3217)  # 7470 bits
 BAD_PEMS: dict[str, object] = {
     **{f"RSA of {bits} bits": rsa_pem(modulus_of(bits), 65537) for bits in (512, 768, 1024, 2047)},
     **{f"RSA of {bits} bits": rsa_pem(modulus_of(bits), 65537) for bits in (8200, 16384, 65536)},
-    **{f"exponent {e}": rsa_pem(N, e) for e in (1, 2, 3, 5, 17, 65535, 65539, 2**32 + 1, N - 1)},
+    **{f"exponent {e}": rsa_pem(N, e) for e in (1, 2, 3, 5, 17, 65535, 65539, 2**32 + 1)},
+    "an exponent as long as the modulus": rsa_pem(N, N - 2),
     "a modulus of zero": rsa_pem(0, 65537),
     "a curve": public(ec.generate_private_key(ec.SECP256R1())),
     "a larger curve": public(ec.generate_private_key(ec.SECP521R1())),
@@ -141,7 +142,7 @@ async def test_nobody_signs_with_a_bad_key(world: World, oracle: Oracle, pem: ob
     [pem for pem in BAD_PEMS.values() if isinstance(pem, str)],
     ids=[f"SIG-10 {name}" for name, pem in BAD_PEMS.items() if isinstance(pem, str)],
 )
-def test_a_bad_key_costs_nothing(pem: str):
+async def test_a_bad_key_costs_nothing(pem: str):
     start = time.process_time()
     with pytest.raises(BadSignature):
         load_public_key(pem)
