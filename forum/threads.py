@@ -23,6 +23,7 @@ from storage import (
     inbox,
     memberships,
     modlog,
+    outbox,
     posts,
     reactions,
     threads,
@@ -135,6 +136,7 @@ async def erase_post(
     await reactions.drop_of_post(conn, post.id)
     await inbox.drop_body_of_post(conn, post.id)
     await activities.drop_bodies_of_post(conn, post.id)
+    await outbox.drop_dead_of_post(conn, post.id)
     await deliveries.cancel_post(conn, post.id)
     await tombstones.remember(conn, post.uri, author.host, now)
     await record_event(conn, PostErased(post.id, source_uri))

@@ -54,3 +54,19 @@ async def postpone(
 ) -> None:
     """Try again after `wait`; after `max_tries` set aside for the administrator."""
     await conn.execute(POSTPONE, event_id, wait, reason, max_tries)
+
+
+# Who takes a post back is still told of, so whatever does that is left.
+DROP_DEAD = """
+delete from events
+where state = 'dead' and payload ->> 'post_id' = $1::bigint::text
+  and kind not in ('PostErased', 'PostRemoved')
+"""
+
+
+async def drop_dead_of_post(conn: Connection, post_id: int) -> None:
+    """Forget what was set aside about an erased post: a vote says who chose what.
+
+    What still waits finds nothing to tell when its turn comes.
+    """
+    await conn.execute(DROP_DEAD, post_id)

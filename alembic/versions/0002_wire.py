@@ -85,6 +85,9 @@ create table reactions (
 create index reactions_actor on reactions (actor_id);
 create index reactions_uri on reactions (uri) where uri is not null;
 
+-- What could not be told of a post goes with it.
+create index events_dead on events (id) where state = 'dead';
+
 -- What is forgotten once it has arrived: who joined, voted and liked, as it was sent.
 drop index activities_joining;
 create index activities_passing on activities (created_at)

@@ -472,6 +472,19 @@ async def test_an_erased_poll_leaves_nothing(conn: Connection) -> None:
         await polls.vote(conn, there.voter, there.post, [0], now=tick())
 
 
+async def test_a_vote_that_could_not_be_told_goes_with_the_poll(conn: Connection) -> None:
+    there = await make_remote_round(conn)
+    other = await make_poll(conn, there.author, there.community, votes=(0, 0, 0))
+    for post in (there.post, other):
+        await polls.vote(conn, there.voter, post, [0], now=tick())
+    await conn.execute("update events set state = 'dead'")
+    await threads.erase_post(conn, there.author, there.post, now=tick())
+    about = await conn.fetch("select payload from events where kind = 'PollVoted'")
+    assert [row["payload"]["post_id"] for row in about] == [other.id]
+    kinds = await conn.fetch("select kind from events where state = 'waiting'")
+    assert [row["kind"] for row in kinds] == ["PostErased"]
+
+
 async def test_whoever_moved_votes_no_more(conn: Connection) -> None:
     there = await make_round(conn)
     moved = replace(there.remote, moved_to=there.voter.id)
