@@ -36,7 +36,7 @@ class Shown:
     path: str
 
 
-def tests_by_rule() -> dict[int, list[Shown]]:
+def shown_by_rule() -> dict[int, list[Shown]]:
     """The tests in the tree whose names carry a number of a rule."""
     found: dict[int, list[Shown]] = defaultdict(list)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
@@ -54,7 +54,7 @@ def state_of(rule: int, shown: dict[int, list[Shown]]) -> str:
 
 
 def render() -> str:
-    shown = tests_by_rule()
+    shown = shown_by_rule()
     return "\n".join([INTRODUCTION, _summary(shown), *_details(shown), CORPUS, _counts(), _why()])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +17,13 @@ from federation.errors import FederationError, Malformed
 from federation.vocabulary.activities import READERS
 from federation.vocabulary.actors import ACTOR_KINDS
 from federation.vocabulary.collections import COLLECTION_TYPES
+from federation.vocabulary.discovery import (
+    AS_TYPE,
+    NODEINFO,
+    parse_nodeinfo_links,
+    parse_software,
+    parse_webfinger,
+)
 from federation.vocabulary.documents import parse_document, parse_key
 from federation.vocabulary.posts import POST_TYPES
 from federation.vocabulary.strict import decode_json
@@ -75,6 +82,15 @@ DOCUMENTS: list[dict[str, Any]] = [
     {**A, "type": "Announce", "object": {**A, "type": "Create", "object": FULL_NOTE}},
     {**A, "type": "Announce", "object": BATCH},
 ]
+LINKS: list[dict[str, Any]] = [
+    {"rel": "self", "type": "application/activity+json", "href": ADA, "properties": {AS_TYPE: "x"}},
+    {"rel": f"{NODEINFO}2.1", "href": EVE},
+]
+FOUND = {
+    "subject": "acct:ada@there.test",
+    "links": LINKS,
+    "software": {"name": "x", "version": "1"},
+}
 TYPES = sorted({*READERS, *ACTOR_KINDS, *POST_TYPES, *COLLECTION_TYPES, "Tombstone", "Block"})
 
 
@@ -88,7 +104,9 @@ def names_in(value: object) -> Iterator[str]:
             yield from names_in(inner)
 
 
-NAMES = sorted({name for document in DOCUMENTS for name in names_in(document)} | {"closed", "rel"})
+NAMES = sorted(
+    {name for document in [*DOCUMENTS, FOUND] for name in names_in(document)} | {"closed", "rel"}
+)
 
 scalars = (
     st.none()
@@ -126,7 +144,7 @@ def places_in(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, 
 @st.composite
 def mutated(draw: st.DrawFn) -> dict[str, Any]:
     """A good document in which a few values are others, gone, or in a list."""
-    document: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(DOCUMENTS)))
+    document: dict[str, Any] = copy.deepcopy(draw(st.sampled_from([*DOCUMENTS, FOUND])))
     for _ in range(draw(st.integers(1, 3))):
         places = list(places_in(document))
         if not places:
@@ -159,9 +177,18 @@ def texts_in(value: Any) -> Iterator[str]:
             yield from texts_in(getattr(value, name))
 
 
+READS: tuple[Callable[[Any], Any], ...] = (
+    parse_document,
+    parse_key,
+    parse_webfinger,
+    parse_nodeinfo_links,
+    parse_software,
+)
+
+
 def assert_read_or_refused(fields: Any) -> None:
     """Any other exception than a refusal fails the test, and so does what no column can hold."""
-    for parse in (parse_document, parse_key):
+    for parse in READS:
         try:
             found = parse(fields)
         except FederationError:
