@@ -42,6 +42,7 @@ class Visit:
     broken: list[Due] = field(default_factory=list)  # no answer came
     answered: int = 0
     asked_wait: timedelta | None = None
+    moved: dict[str, str] = field(default_factory=dict)  # inboxes that were found elsewhere
     is_busy: bool = False
     is_gone: bool = False
     is_over: bool = False
@@ -117,7 +118,7 @@ async def _send(visit: Visit, row: Due) -> Result | None:
     if not row.is_allowed or not row.body or key is None:
         visit.done += 1
         return row.id
-    inbox, hops = row.inbox, 0
+    inbox, hops = visit.moved.get(row.inbox, row.inbox), 0
     while True:
         try:
             response = await visit.courier.post(row, inbox, key)
@@ -134,6 +135,7 @@ async def _send(visit: Visit, row: Due) -> Result | None:
             moved_to = await _look(visit, inbox, outcome)
         if moved_to is None:
             return _take_answer(visit, row, response, outcome)
+        visit.moved[inbox] = moved_to
         inbox, hops = moved_to, 1
 
 
