@@ -229,7 +229,8 @@ class GuardedProtocol(HttpToolsProtocol):
             target = httptools.parse_url(self.url)
         except httptools.HttpParserInvalidURLError:
             return 400
-        if not target.host or not target.path or target.userinfo:
+        is_http = target.schema is not None and target.schema.lower() in {b"http", b"https"}
+        if not is_http or not target.host or not target.path or target.userinfo:
             return 400
         port = b":%d" % target.port if target.port else b""
         return None if (target.host + port).lower() == host.lower() else 421

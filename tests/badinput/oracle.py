@@ -27,7 +27,10 @@ FAR_BEYOND = 15.0
 MOST_GROWTH = 32 * 1024  # KiB
 OURS = ("dazzle", "server", "web", "federation", "forum", "storage")
 SECRETS = (CANARY, MAIL, "127.0.0.1", "keyId", "signature=", "password")
-LINE = re.compile(r"(?:\S+ )?[a-z][a-z0-9_]+ (?:from [a-z0-9.-]+|at the door|before any route)|")
+# A status, or the code of what the worker refused, and where; of others only their host's name.
+LINE = re.compile(
+    r"[1-5]\d\d (?:at the door|before any route)|(?:[1-5]\d\d )?[a-z][a-z0-9_]+ from [a-z0-9.-]+"
+)
 
 # Not domain: `limits` counts requests, the others are queues that a kept activity goes through.
 COUNTERS = frozenset({"limits"})

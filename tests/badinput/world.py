@@ -71,8 +71,7 @@ class World:
     that somebody here has joined.
     """
 
-    database: Database
-    fed: Federation
+    parts: Parts
     clock: OwnClock
     net: Net
     port: int
@@ -85,6 +84,14 @@ class World:
     ada: str = "https://there.test/actors/ada"
     grace: str = "https://there.test/actors/grace"
     eve: str = "https://other.test/actors/eve"
+
+    @property
+    def database(self) -> Database:
+        return self.parts.services.database
+
+    @property
+    def fed(self) -> Federation:
+        return self.parts.federation
 
     @property
     def there(self) -> Peer:
@@ -204,13 +211,14 @@ async def open_world(dsn: str, directory: Path) -> AsyncIterator[World]:
         )
         services = Services(database, SITE, clock, renderer, fed.resolver, b"x" * 32)
         settings = Settings(origin=SITE.origin)
-        app = Application(Parts(services, fed, renderer), settings)
+        parts = Parts(services, fed, renderer)
+        app = Application(parts, settings)
         async with serving(app, config=configuration(app, settings)) as port:
             http = httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60
             )
             observer = await asyncpg.connect(dsn)
-            world = await _settled(database, fed, clock, net, port, http, observer)
+            world = await _settled(parts, clock, net, port, http, observer)
             await _greet(world)
             yield world
             await observer.close()
@@ -228,8 +236,7 @@ async def _greet(world: World) -> None:
 
 
 async def _settled(
-    database: Database,
-    fed: Federation,
+    parts: Parts,
     clock: OwnClock,
     net: Net,
     port: int,
@@ -237,6 +244,7 @@ async def _settled(
     observer: asyncpg.Connection[asyncpg.Record],
 ) -> World:
     """People, communities and a thread; everybody's key and software are known."""
+    database, fed = parts.services.database, parts.federation
     there, other = net["there.test"], net["other.test"]
     there.nodeinfo("piefed")
     other.nodeinfo("mastodon")
@@ -257,4 +265,4 @@ async def _settled(
         await join(conn, community, eve)
     for name in ("there.test", "other.test"):
         await fed.resolver.software_of(name)
-    return World(database, fed, clock, net, port, http, observer, person, community, thread, group)
+    return World(parts, clock, net, port, http, observer, person, community, thread, group)
