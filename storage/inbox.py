@@ -13,6 +13,7 @@ from storage.db import Connection, fetch_all
 from storage.seen import hash_of
 
 MAX_TRIES = 5
+GOODBYE = "Goodbye"  # of a row without a body: somebody is said to be gone, and nothing proves it
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ limit $1
 TAKE = """
 update inbox i
 set claimed_until = now() + $2::interval, tries = i.tries + 1
-where i.id = any($1::bigint[])
+where i.id = any($1::bigint[]) and i.state = 'waiting'
 returning i.id, i.uri, i.type, i.actor_uri, i.host, i.body, i.tries
 """
 
@@ -224,7 +225,8 @@ async def finish(conn: Connection, finished: Sequence[tuple[int, int | None]]) -
 
 
 REFUSE = """
-update inbox set state = 'refused', reason = $2, body = '', claimed_until = null where id = $1
+update inbox set state = 'refused', reason = $2, body = '', claimed_until = null
+where id = $1 and state = 'waiting'
 """
 
 

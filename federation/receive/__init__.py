@@ -19,7 +19,7 @@ from federation.errors import FederationError, Gone, Unreachable
 from federation.receive.announce import receive_announce
 from federation.receive.answers import receive_accept, receive_reject
 from federation.receive.create import receive_create
-from federation.receive.delete import receive_delete
+from federation.receive.delete import receive_delete, receive_goodbye
 from federation.receive.edits import receive_update
 from federation.receive.follow import receive_follow
 from federation.receive.job import Change, Job, Later
@@ -46,7 +46,7 @@ from federation.vocabulary.types import (
 from forum.errors import ForumError, NotAllowed
 from storage import actors, inbox
 from storage.actors import Actor
-from storage.inbox import InboxRow
+from storage.inbox import GOODBYE, InboxRow
 
 log = logging.getLogger("dazzle.receive")
 refusals = logging.getLogger("dazzle.refused")
@@ -182,12 +182,14 @@ async def _prepare_in_order(fed: Federation, rows: list[InboxRow], batch: Batch)
 
 async def _prepare(fed: Federation, row: InboxRow, batch: Batch) -> Change:
     await fed.hosts.require(row.host)
+    actor, now = batch.senders.get(row.actor_uri), fed.clock.now()
+    if row.type == GOODBYE and actor is not None:
+        job = Job(fed, actor, now, batch.coming, row.uri, row.body, {}, row.tries)
+        return await receive_goodbye(job)
     fields = decode_json(row.body)
     activity = parse_activity(fields)
-    actor = batch.senders.get(row.actor_uri)
     if actor is None or actor.state != "live":
         raise NotAllowed("actor_not_live")
-    now = fed.clock.now()
     job = Job(fed, actor, now, batch.coming, row.uri, row.body, fields, row.tries)
     change = await HANDLERS[type(activity)](job, activity)
     brought = _brought(activity)

@@ -8,7 +8,7 @@ from federation.receive.edits import receive_told_update
 from federation.receive.job import Change, Job
 from federation.receive.posts import take_post
 from federation.receive.reactions import receive_told_reactions
-from federation.vocabulary.types import Announce, Delete, Reaction, Undo, Update
+from federation.vocabulary.types import Announce, Delete, PollVote, Reaction, Undo, Update
 from forum.errors import NotAllowed
 from storage import communities, memberships
 
@@ -26,7 +26,7 @@ async def receive_announce(job: Job, announce: Announce) -> Change:
         return await receive_deletion(job, community, told)
     if isinstance(told, Update):
         return await receive_told_update(job, community, told)
-    if isinstance(told, Reaction | Undo):
+    if isinstance(told, Reaction | PollVote | Undo):
         return await receive_told_reactions(job, community, (told,))
     if isinstance(told, tuple):
         return await receive_told_reactions(job, community, told)

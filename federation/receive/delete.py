@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from federation.address import is_same_origin
-from federation.receive.job import Change, Job
+from federation.errors import Gone
+from federation.receive.job import Change, Job, nothing
 from federation.vocabulary.types import Delete
 from forum import threads as use_cases
 from forum.departures import receive_departure
 from forum.errors import NotAllowed
 from storage import communities
 from storage.db import Connection
+
+
+async def receive_goodbye(job: Job) -> Change:
+    """Somebody is said to have left, and their key went with them: their own document tells.
+
+    410 there ends the account; 404 may be a mistake, and so is any other answer.
+    """
+    try:
+        await job.fed.fetcher.actor(job.actor.uri, job.budget)
+    except Gone as error:
+        if not error.is_final:
+            return nothing
+    else:
+        return nothing
+
+    async def change(conn: Connection) -> None:
+        await receive_departure(conn, job.actor, job.now)
+
+    return change
 
 
 async def receive_delete(job: Job, delete: Delete) -> Change:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from federation.errors import Unsupported
 from federation.receive.belief import require_vouched
 from federation.receive.job import UNDONE_FOR, Change, Job
@@ -15,6 +17,8 @@ from storage.communities import Community
 from storage.db import Connection
 from storage.threads import Post as StoredPost
 
+Told: TypeAlias = Reaction | PollVote | Undo
+
 
 async def receive_reaction(job: Job, reaction: Reaction) -> Change:
     async def change(conn: Connection) -> int | None:
@@ -27,7 +31,9 @@ async def receive_reaction(job: Job, reaction: Reaction) -> Change:
 async def receive_poll_vote(job: Job, vote: PollVote) -> Change:
     async def change(conn: Connection) -> int | None:
         post = await _for_us(conn, job.actor, vote.object)
-        await polls.receive_vote(conn, job.actor, post, vote.choice, uri=vote.id, now=job.now)
+        await polls.receive_vote(
+            conn, job.actor, post, vote.choice, uri=vote.id or None, now=job.now
+        )
         return post.id
 
     return change
@@ -45,13 +51,11 @@ def receive_votes(job: Job, votes: tuple[Post, ...]) -> Change:
     return change
 
 
-async def receive_told_reactions(
-    job: Job, community: Community, told: tuple[Reaction | Undo, ...]
-) -> Change:
+async def receive_told_reactions(job: Job, community: Community, told: tuple[Told, ...]) -> Change:
     """What a community elsewhere passes on. Of several, those count that can be believed."""
-    believed: list[tuple[Actor, Reaction | Undo]] = []
+    believed: list[tuple[Actor, Told]] = []
     for one in told:
-        if not isinstance(one, Reaction) and not isinstance(one.object, Reaction):
+        if isinstance(one, Undo) and not isinstance(one.object, Reaction):
             raise Unsupported("object_type")
         try:
             believed.append((await _giver(job, community, one), one))
@@ -92,7 +96,7 @@ async def take_back(conn: Connection, job: Job, actor: Actor, reaction: Reaction
     return post.id if post is not None else None
 
 
-async def _giver(job: Job, community: Community, told: Reaction | Undo) -> Actor:
+async def _giver(job: Job, community: Community, told: Told) -> Actor:
     """Who likes, or likes no longer. Raises NotAllowed for whom the community cannot speak for."""
     if isinstance(told.object, Reaction) and told.object.actor != told.actor:
         raise NotAllowed("not_the_actor")
@@ -103,19 +107,22 @@ async def _giver(job: Job, community: Community, told: Reaction | Undo) -> Actor
 
 
 async def _change_told(
-    conn: Connection, job: Job, community: Community, actor: Actor, told: Reaction | Undo
+    conn: Connection, job: Job, community: Community, actor: Actor, told: Told
 ) -> int | None:
-    reaction = told if isinstance(told, Reaction) else told.object
-    if not isinstance(reaction, Reaction):
+    given = told.object if isinstance(told, Undo) else told
+    if not isinstance(given, Reaction | PollVote):
         raise Unsupported("object_type")
-    post = await threads.read_by_uri_unfiltered(conn, reaction.object)
+    post = await threads.read_by_uri_unfiltered(conn, given.object)
     if post is None:
         raise NotFound
     if post.community_id != community.id:
         raise NotAllowed("other_community")
+    if isinstance(given, PollVote):
+        await polls.receive_vote(conn, actor, post, given.choice, uri=given.id or None, now=job.now)
+        return post.id
     if isinstance(told, Undo):
-        return await take_back(conn, job, actor, reaction)
-    return await _react(conn, job, actor, post, reaction)
+        return await take_back(conn, job, actor, given)
+    return await _react(conn, job, actor, post, given)
 
 
 async def _react(
