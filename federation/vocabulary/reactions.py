@@ -7,7 +7,7 @@ import unicodedata
 
 from federation.errors import Malformed
 from federation.vocabulary.envelope import activity_actor, id_or_nothing, object_id
-from federation.vocabulary.fields import Fields, id_of, text, types_of
+from federation.vocabulary.fields import Fields, text, types_of
 from federation.vocabulary.polls import MAX_OPTION
 from federation.vocabulary.types import PollVote, Reaction
 
@@ -40,7 +40,7 @@ def read_poll_vote(fields: Fields) -> PollVote:
     choice = " ".join(text(fields.get("choice_text"), MAX_OPTION).split())
     if not choice:
         raise Malformed("choice")
-    return PollVote(id_of(fields), activity_actor(fields), object_id(fields), choice)
+    return PollVote(id_or_nothing(fields), activity_actor(fields), object_id(fields), choice)
 
 
 def _emoji(fields: Fields) -> str:

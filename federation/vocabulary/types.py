@@ -208,9 +208,12 @@ class Announce:
 
     id: str
     actor: str
-    object: Create | Update | Delete | Reaction | Undo | Post | tuple[Reaction | Undo, ...] | str
+    object: Announced
 
 
+Announced: TypeAlias = (
+    Create | Update | Delete | Reaction | PollVote | Undo | Post | tuple[Reaction | Undo, ...] | str
+)
 Activity: TypeAlias = (
     Create
     | Update

@@ -11,13 +11,14 @@ from federation.vocabulary.envelope import activity_actor, id_or_nothing, object
 from federation.vocabulary.fields import Fields, id_of, listed, reference, types_of, uri
 from federation.vocabulary.follows import read_told_follow
 from federation.vocabulary.posts import POST_TYPES, parse_post
-from federation.vocabulary.reactions import REACTION_TYPES, read_reaction
+from federation.vocabulary.reactions import REACTION_TYPES, read_poll_vote, read_reaction
 from federation.vocabulary.types import (
     Announce,
+    Announced,
     Create,
     Delete,
     Follow,
-    Post,
+    PollVote,
     Reaction,
     Undo,
     Update,
@@ -52,9 +53,7 @@ def _undone(inner: object) -> Follow | Reaction | Delete | Announce | str:
     raise Unsupported("object_type")
 
 
-def _announced(
-    inner: object,
-) -> Create | Update | Delete | Reaction | Undo | Post | tuple[Reaction | Undo, ...] | str:
+def _announced(inner: object) -> Announced:
     if not isinstance(inner, dict):
         return uri(inner, "object")
     types = set(types_of(inner))
@@ -98,9 +97,10 @@ def _vote(item: object) -> Reaction | Undo | None:
     return None
 
 
-ACTIVITIES: dict[str, Callable[[Fields], Create | Update | Delete | Undo]] = {
+ACTIVITIES: dict[str, Callable[[Fields], Create | Update | Delete | PollVote | Undo]] = {
     "Create": read_create,
     "Update": read_update,
     "Delete": read_delete,
+    "PollVote": read_poll_vote,
     "Undo": read_undo,
 }

@@ -235,6 +235,20 @@ async def test_r41_a_community_speaks_for_its_own_people_only(
     assert await given(here) == []
 
 
+async def test_piefeds_own_vote_is_told_by_its_community_too(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, group: Community, rosa: Actor
+):
+    async with here.database.write() as conn:
+        poll = await make_poll(conn, rosa, group)
+    vote = like(peer, ada.uri, poll.uri, type="PollVote", choice_text="Pear")
+    assert await here.receive(announce(peer, group, vote)) == ("done", "")
+    assert (await votes(here))["Pear"] == 1
+    bob = other_peer.actor("bob")
+    invented = like(other_peer, bob, poll.uri, type="PollVote", choice_text="Pear")
+    assert await here.receive(announce(peer, group, invented, 2)) == ("refused", "not_proved")
+    assert (await votes(here))["Pear"] == 1
+
+
 async def test_of_many_votes_together_those_count_that_can_be_believed(
     here: Here, peer: Peer, other_peer: Peer, ada: Actor, group: Community, rosa: Actor
 ):
