@@ -14,7 +14,7 @@ from server.database import reachable, url_of
 from server.errors import StartError
 from server.settings import Settings
 from storage import queues, schema
-from storage.queues import Lengths
+from storage.queues import Lengths, SetAside
 from storage.site import SiteRow, read_site
 
 LITTLE_ROOM = 1_000_000_000
@@ -34,6 +34,7 @@ def examine(settings: Settings, say: Say) -> int:
         return 1
     findings = [*_on_disk(settings), *_on_schema(facts), *_on_site(settings, facts.site)]
     findings += _on_queues(facts.lengths)
+    findings += [(True, _on_set_aside(one)) for one in facts.set_aside]
     for problem, line in findings:
         say(f"{'wrong' if problem else 'well'}  {line}")
     return sum(problem for problem, _ in findings)
@@ -46,6 +47,7 @@ class Facts:
     version: str | None
     site: SiteRow | None
     lengths: Lengths | None
+    set_aside: list[SetAside]
 
 
 Finding = tuple[bool, str]
@@ -56,8 +58,13 @@ async def _read(url: str) -> Facts:
     try:
         version = await schema.read_version(connection)
         if version != migrate.newest_version():
-            return Facts(version, None, None)
-        return Facts(version, await read_site(connection), await queues.read_lengths(connection))
+            return Facts(version, None, None, [])
+        return Facts(
+            version,
+            await read_site(connection),
+            await queues.read_lengths(connection),
+            await queues.list_set_aside(connection),
+        )
     finally:
         await connection.close()
 
@@ -107,3 +114,9 @@ def _on_queues(lengths: Lengths | None) -> list[Finding]:
 def _on_servers(lengths: Lengths) -> str:
     """No fault of this one: the page Administration says which, and what will happen."""
     return f"{lengths.failing} other servers do not answer, {lengths.parked} more were given up"
+
+
+def _on_set_aside(one: SetAside) -> str:
+    """Which, as far as it can be told without anybody's words."""
+    sender = f" from {one.host}" if one.host else ""
+    return f"set aside: {one.number} {one.kind}{sender} ({one.reason})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.db import Connection, fetch_one
+from storage.db import Connection, fetch_all, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +41,33 @@ async def read_lengths(conn: Connection) -> Lengths:
     if lengths is None:
         raise LookupError("a statement without a condition always answers")
     return lengths
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Work of one kind that was given up, for one reason; `host` sent it, or '' for our own."""
+
+    kind: str
+    host: str
+    reason: str
+    number: int
+
+
+LIST_SET_ASIDE = """
+select i.type as kind, i.host, i.reason, count(*) as number
+from inbox i
+where i.state = 'dead'
+group by i.type, i.host, i.reason
+union all
+select e.kind, '' as host, e.reason, count(*)
+from events e
+where e.state = 'dead'
+group by e.kind, e.reason
+order by number desc, kind, host, reason
+limit $1
+"""
+
+
+async def list_set_aside(conn: Connection, limit: int = 20) -> list[SetAside]:
+    """What was given up after five failures, the most frequent first."""
+    return await fetch_all(conn, SetAside, LIST_SET_ASIDE, limit)
