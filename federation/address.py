@@ -7,19 +7,17 @@ both families lose everything in IANA's special-purpose registries.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
-import socket
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from urllib.parse import quote
 
 import idna
 
 from federation.errors import Refused
+from federation.lookup import look_up
 
 IPV4_SPECIAL = tuple(
     ipaddress.IPv4Network(text)
@@ -69,9 +67,6 @@ LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 KEPT_IN_PATH = "/:@!$&'()*+,;=~%-._"
 KEPT_IN_QUERY = KEPT_IN_PATH + "?"
-
-# Threads of their own: a name server that does not answer must not keep passwords waiting.
-LOOKUPS = ThreadPoolExecutor(16, thread_name_prefix="lookup")
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
@@ -156,13 +151,6 @@ def is_dialable(address: str, *, allow_loopback: bool) -> bool:
     if ip == IPV6_LOOPBACK:
         return allow_loopback
     return ip in IPV6_GLOBAL and not any(ip in network for network in IPV6_SPECIAL)
-
-
-async def look_up(hostname: str, port: int) -> list[str]:
-    """All addresses of a name, as the system's resolver gives them."""
-    ask = partial(socket.getaddrinfo, hostname, port, type=socket.SOCK_STREAM)
-    found = await asyncio.get_running_loop().run_in_executor(LOOKUPS, ask)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def resolve(

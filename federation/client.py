@@ -26,10 +26,11 @@ import certifi
 import httpcore
 import httpx
 
-from federation.address import Lookup, Target, look_up, parse_url, require_allowed
+from federation.address import Lookup, Target, parse_url, require_allowed
 from federation.dial import Dial, GuardedBackend, dial
 from federation.errors import Refused, TooLarge, Unreachable
 from federation.knocking import Effort, Knocking, Memory, OwnMemory
+from federation.lookup import look_up
 from federation.signatures.types import Outgoing
 from forum.ports import Clock
 from forum.site import Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from federation.address import Lookup, look_up
+from federation.address import Lookup
 from federation.admission import Admission
 from federation.client import Client
 from federation.dial import Dial, dial
@@ -14,6 +14,7 @@ from federation.finding import Finder
 from federation.hosts import Hosts
 from federation.keeper import Keeper
 from federation.keys import KeyCache
+from federation.lookup import look_up
 from federation.refreshing import Refresher
 from federation.sync_header import Notes
 from forum.ports import Clock, Renderer
