@@ -23,7 +23,7 @@ from federation.render import activities as render
 from federation.render import posts
 from forum.events import PollTallied, PostEdited
 from storage.activities import Activity
-from storage.audience import Recipient, recipients_in_thread
+from storage.audience import Recipient
 
 
 async def publish_edit(press: Press, event: PostEdited) -> None:
@@ -85,7 +85,7 @@ async def _microblogs(
     """A thread was boosted to all of them, a reply was sent to those who take part."""
     if subject.post.kind == "thread":
         return quirks.with_bare(recipients)
-    return quirks.with_bare(await recipients_in_thread(press.conn, subject.post.thread_id))
+    return quirks.with_bare(await press.recipients_in_thread(subject.post.thread_id))
 
 
 async def _update(press: Press, subject: Subject, *, named: bool = True) -> Activity:

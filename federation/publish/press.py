@@ -15,7 +15,7 @@ from forum.site import Site
 from storage import activities, actors, communities, deliveries, inbox, threads
 from storage.activities import Activity
 from storage.actors import Actor
-from storage.audience import Recipient, recipients_of_community
+from storage.audience import Recipient, recipients_in_thread, recipients_of_community
 from storage.communities import Community
 from storage.db import Connection
 from storage.deliveries import Sending
@@ -41,6 +41,7 @@ class Press:
     _actors: dict[int, Actor | None] = field(default_factory=dict)
     _communities: dict[int, Community | None] = field(default_factory=dict)
     _recipients: dict[int, list[Recipient]] = field(default_factory=dict)
+    _in_threads: dict[int, list[Recipient]] = field(default_factory=dict)
     _proof_keys: dict[int, ProofKey | None] = field(default_factory=dict)
     _activities: list[Activity] = field(default_factory=list)
     _sendings: list[Sending] = field(default_factory=list)
@@ -85,6 +86,11 @@ class Press:
         if community_id not in self._recipients:
             self._recipients[community_id] = await recipients_of_community(self.conn, community_id)
         return self._recipients[community_id]
+
+    async def recipients_in_thread(self, thread_id: int) -> list[Recipient]:
+        if thread_id not in self._in_threads:
+            self._in_threads[thread_id] = await recipients_in_thread(self.conn, thread_id)
+        return self._in_threads[thread_id]
 
     async def proof_key(self, actor_id: int) -> ProofKey | None:
         if actor_id not in self._proof_keys:

@@ -29,7 +29,7 @@ from forum.events import PostErased, PostRemoved, ReplyPosted, ThreadStarted
 from storage import activities
 from storage.activities import Activity
 from storage.actors import Actor
-from storage.audience import Recipient, recipients_in_thread, recipients_of_retraction
+from storage.audience import Recipient, recipients_of_retraction
 
 TOMBSTONE_FIELDS = frozenset(
     {"@context", "id", "type", "formerType", "deleted", "published", "updated", "atomUri", "url"}
@@ -102,7 +102,7 @@ async def _announce_own(press: Press, subject: Subject) -> None:
     if subject.post.kind == "thread":
         _boost(press, subject, recipients)
     elif subject.is_public:
-        takers = quirks.with_bare(await recipients_in_thread(press.conn, subject.post.thread_id))
+        takers = quirks.with_bare(await press.recipients_in_thread(subject.post.thread_id))
         press.send(create, subject.post.id, takers)
 
 
