@@ -61,12 +61,18 @@ update activities set body = ''
 where post_id = $1 and type not in {TAKES_BACK} and octet_length(body) > 0
 """
 
+# Of a thread that was edited, the words that it has now.
 LIST_OUTBOX = """
-select p.id as post_id, a.body
+select p.id as post_id, l.body
 from visible_posts($1::bigint, $2::text) p
-join activities a on a.post_id = p.id and a.actor_id = $3 and a.type = 'Announce Create'
-where p.community_id = $3 and p.kind = 'thread' and octet_length(a.body) > 0
-  and ($4::bigint is null or p.id < $4::bigint)
+cross join lateral (
+  select a.body
+  from activities a
+  where a.post_id = p.id and a.actor_id = $3 and octet_length(a.body) > 0
+    and a.type in ('Announce Create', 'Announce Update')
+  order by a.id desc
+  limit 1) l
+where p.community_id = $3 and p.kind = 'thread' and ($4::bigint is null or p.id < $4::bigint)
 order by p.id desc
 limit $5
 """
@@ -172,7 +178,7 @@ async def drop_old(conn: Connection, before: datetime, limit: int) -> int:
 async def list_outbox(
     conn: Connection, viewer: Viewer, community_id: int, *, before: int | None, limit: int
 ) -> list[OutboxItem]:
-    """What a community announced, newest thread first."""
+    """What a community announced last of each thread, newest thread first."""
     return await fetch_all(
         conn, OutboxItem, LIST_OUTBOX, viewer.actor_id, viewer.host, community_id, before, limit
     )

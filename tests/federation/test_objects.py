@@ -137,6 +137,8 @@ async def test_r57_of_an_erased_thread_the_outbox_says_nothing_more(door, fed) -
         draft = make_draft(place.thread.title, "more of it")
         await edit_post(conn, place.owner, place.thread, draft, now=tick())
     await publish_all(fed)
+    (item,) = (await door.document(f"{place.community.uri}/outbox?page=1"))["orderedItems"]
+    assert item["object"]["object"]["source"]["content"] == "more of it"
     async with fed.database.write() as conn:
         await erase_post(conn, place.owner, place.thread, now=tick())
     await publish_all(fed)
