@@ -85,6 +85,7 @@ def _host_meta(fed: Federation) -> Endpoint:
 
 
 def _nodeinfo_links(fed: Federation) -> Endpoint:
+    """Where NodeInfo is (FEP-f1d5), and the server's own actor (FEP-2677)."""
     links = [
         {"rel": f"{NODEINFO}/{version}", "href": f"{fed.site.origin}/nodeinfo/{version}"}
         for version in ("2.0", "2.1")

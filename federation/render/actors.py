@@ -27,7 +27,7 @@ class PublicKeys:
 
 
 def instance(site: Site, actor: Actor, keys: PublicKeys) -> Document:
-    """The actor that signs this server's own requests."""
+    """The actor that signs this server's own requests. `webfinger` is on every actor (FEP-2c59)."""
     return {
         "id": actor.uri,
         "type": "Application",
