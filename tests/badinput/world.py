@@ -68,7 +68,8 @@ class World:
     """`there` and `other` are two servers; Ada and Grace live on `there`, Eve on `other`.
 
     Ada is a member of `community` here, in which `thread` is. `group` is a community on `there`
-    that somebody here has joined.
+    that somebody here has joined. The last three are for tests that make them: a group that nobody
+    joined, a reply of Ada's here, and the id of a thread of hers in the group.
     """
 
     parts: Parts
@@ -84,6 +85,9 @@ class World:
     ada: str = "https://there.test/actors/ada"
     grace: str = "https://there.test/actors/grace"
     eve: str = "https://other.test/actors/eve"
+    alone: str = ""
+    known: dict[str, Any] = field(default_factory=dict)
+    known_in_group: str = ""
 
     @property
     def database(self) -> Database:
