@@ -105,7 +105,7 @@ EVERY_IPV6 = [address for network in SPECIAL_IPV6 for address in ends(network)]
 
 
 @pytest.mark.parametrize("address", EVERY_IPV4 + EVERY_IPV6)
-def test_no_special_address_is_dialled(address: str):
+def test_r28_no_special_address_is_dialled(address: str):
     assert not is_dialable(address, allow_loopback=False)
 
 

@@ -66,7 +66,7 @@ async def test_each_hop_of_a_redirect_is_signed_anew(client: Client, peer: Peer,
     assert len(set(signatures)) == 3
 
 
-async def test_a_circle_of_redirects_ends(client: Client, peer: Peer):
+async def test_r28_a_circle_of_redirects_ends(client: Client, peer: Peer):
     peer.put("/a", {}, status=302, headers={"location": "/a"})
     with pytest.raises(Unreachable):
         await client.get(f"{peer.origin}/a", signed_by=None)
@@ -78,7 +78,7 @@ async def test_a_circle_of_redirects_ends(client: Client, peer: Peer):
     "location",
     ["http://10.0.0.1/", "http://169.254.169.254/latest", "file:///etc/passwd", "http://[::]/"],
 )
-async def test_no_redirect_leads_inside(client: Client, peer: Peer, status: int, location: str):
+async def test_r28_no_redirect_leads_inside(client: Client, peer: Peer, status: int, location: str):
     peer.put("/a", {}, status=status, headers={"location": location})
     with pytest.raises(Refused):
         await client.get(f"{peer.origin}/a", signed_by=None)
@@ -137,7 +137,7 @@ async def test_the_proxy_of_the_environment_is_not_used(
     assert (await client.get(f"{peer.origin}/a", signed_by=None)).status == 200
 
 
-async def test_a_body_over_a_mebibyte_is_not_read(client: Client, peer: Peer):
+async def test_r28_a_body_over_a_mebibyte_is_not_read(client: Client, peer: Peer):
     peer.put("/exact", b"x" * module.MAX_BODY)
     peer.put("/over", b"x" * (module.MAX_BODY + 1))
     peer.put("/declared", b"", headers={"content-length": "99999999999"})
@@ -171,7 +171,7 @@ async def raw_server(
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
-async def test_a_server_that_drips_is_left(
+async def test_r28_a_server_that_drips_is_left(
     client: Client, monkeypatch: pytest.MonkeyPatch, part: str
 ):
     monkeypatch.setattr(module, "REQUEST_SECONDS", 0.6)

@@ -42,7 +42,9 @@ def test_the_media_types_of_activitypub_are_known_in_every_spelling(content_type
         'text/html; x="application/activity+json"',
     ],
 )
-async def test_a_document_of_another_type_is_not_read(here: Here, peer: Peer, content_type: str):
+async def test_r28_a_document_of_another_type_is_not_read(
+    here: Here, peer: Peer, content_type: str
+):
     assert not is_activity_json(content_type)
     uri = peer.actor("ada")
     peer.pages["/actors/ada"].content_type = content_type or None
@@ -87,7 +89,7 @@ async def test_a_key_that_another_owns_is_not_stored(here: Here, peer: Peer, oth
     assert await here.fetch("select uri from actor_keys where private_pem is null") == []
 
 
-async def test_a_document_that_says_to_be_elsewhere_is_asked_for_there_once(
+async def test_r28_a_document_that_says_to_be_elsewhere_is_asked_for_there_once(
     here: Here, peer: Peer, other_peer: Peer
 ):
     real = other_peer.actor("bob", summary="real")
@@ -185,7 +187,7 @@ async def test_a_post_comes_from_its_authors_server_or_not_at_all(
         await here.fed.fetcher.post(uri, Budget())
 
 
-async def test_a_budget_ends(here: Here, peer: Peer):
+async def test_r28_a_budget_ends(here: Here, peer: Peer):
     uri = peer.actor("ada")
     budget = Budget(2)
     await here.fed.fetcher.actor(uri, budget)

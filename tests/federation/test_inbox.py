@@ -60,7 +60,7 @@ async def test_every_personal_inbox_answers_like_the_shared_one(here: Here, peer
     assert len(await here.inbox_states()) == 2
 
 
-async def test_a_duplicate_is_accepted_and_kept_once(here: Here, peer: Peer):
+async def test_r43_a_duplicate_is_accepted_and_kept_once(here: Here, peer: Peer):
     activity = note(peer, peer.actor("ada"))
     answers = await asyncio.gather(*(post_signed(here.inbox, activity) for _ in range(8)))
     assert {answer.status_code for answer in answers} == {202}
@@ -201,7 +201,9 @@ async def test_a_request_signed_for_another_server_is_refused(here: Here, peer: 
     assert await _post(here, body, headers) == 401
 
 
-async def test_only_the_actor_speaks_in_the_actors_name(here: Here, peer: Peer, other_peer: Peer):
+async def test_r26_only_the_actor_speaks_in_the_actors_name(
+    here: Here, peer: Peer, other_peer: Peer
+):
     ada = peer.actor("ada")
     for impostor in (peer.actor("bob", key=KEYS[1]), other_peer.actor("eve", key=KEYS[1])):
         answer = await post_signed(
@@ -211,7 +213,7 @@ async def test_only_the_actor_speaks_in_the_actors_name(here: Here, peer: Peer, 
     assert await here.inbox_states() == []
 
 
-async def test_a_key_whose_owner_lives_elsewhere_or_does_not_list_it_is_refused(
+async def test_r26_a_key_whose_owner_lives_elsewhere_or_does_not_list_it_is_refused(
     here: Here, peer: Peer, other_peer: Peer
 ):
     ada = peer.actor("ada")
@@ -308,7 +310,7 @@ async def test_a_key_that_cannot_be_fetched_is_asked_for_once(here: Here, peer: 
     assert peer.fetches("/actors/ada") == 1
 
 
-async def test_who_is_gone_and_was_never_known_may_say_goodbye(here: Here, peer: Peer):
+async def test_r32_who_is_gone_and_was_never_known_may_say_goodbye(here: Here, peer: Peer):
     ada = f"{peer.origin}/actors/ada"
     peer.put("/actors/ada", b"", status=410)
     goodbye = {"id": f"{ada}#delete", "type": "Delete", "actor": ada, "object": ada}

@@ -25,7 +25,7 @@ async def settled(a: Server) -> None:
     await wait_until(lambda: a.value(QUIET), "an empty inbox queue", a)
 
 
-async def test_an_activity_that_comes_again_is_processed_once(pair: Pair) -> None:
+async def test_r43_an_activity_that_comes_again_is_processed_once(pair: Pair) -> None:
     a, _ = pair
     async with await sign_up(a, "rosa") as rosa, Peer() as peer:
         group = await uri_of_community(a, await make_community(rosa))
@@ -49,7 +49,7 @@ async def test_an_activity_that_comes_again_is_processed_once(pair: Pair) -> Non
         assert len({one["id"] for one in wrapped}) == len(wrapped)
 
 
-async def test_a_deletion_that_comes_before_its_thread_wins(pair: Pair) -> None:
+async def test_r44_a_deletion_that_comes_before_its_thread_wins(pair: Pair) -> None:
     a, _ = pair
     async with await sign_up(a, "rosa") as rosa, Peer() as peer:
         group = await uri_of_community(a, await make_community(rosa))

@@ -83,7 +83,7 @@ async def test_a_post_of_the_communitys_own_server_is_taken_from_the_announce(
     assert peer.fetches("/notes/1") == 0
 
 
-async def test_a_post_of_a_third_server_is_asked_for_there(
+async def test_r27_a_post_of_a_third_server_is_asked_for_there(
     here: Here, peer: Peer, other_peer: Peer, community: Community
 ):
     bob = other_peer.actor("bob")
@@ -152,7 +152,7 @@ async def test_who_joins_in_mid_thread_gets_what_is_above(
     assert rows == [(thread["id"], 1), (middle["id"], 2), (reply["id"], 3)]
 
 
-async def test_a_circle_of_replies_ends(here: Here, peer: Peer, community: Community):
+async def test_r28_a_circle_of_replies_ends(here: Here, peer: Peer, community: Community):
     ada = peer.actor("ada")
     for number, parent in ((1, 2), (2, 1)):
         uri = f"{peer.origin}/notes/{parent}"
@@ -161,7 +161,7 @@ async def test_a_circle_of_replies_ends(here: Here, peer: Peer, community: Commu
     assert (state, reason) == ("refused", "circle")
 
 
-async def test_one_activity_makes_us_ask_twenty_times_at_most(
+async def test_r28_one_activity_makes_us_ask_twenty_times_at_most(
     here: Here, peer: Peer, community: Community
 ):
     ada = peer.actor("ada")

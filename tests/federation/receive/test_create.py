@@ -189,7 +189,7 @@ async def test_a_refused_activity_keeps_its_reason_and_not_its_words(
     assert reason
 
 
-async def test_nobody_writes_in_anothers_name_or_place(
+async def test_r26_nobody_writes_in_anothers_name_or_place(
     here: Here, peer: Peer, other_peer: Peer, ada: Actor, community: Community
 ):
     victim = other_peer.actor("victim")
