@@ -12,18 +12,16 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, NoReturn
+from typing import Any
 
-import http_sf
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from http_sf.types import ItemType
 
 from federation.errors import BadSignature
 from federation.signatures.accept import PLAIN, Asked
 from federation.signatures.algorithms import ALL, HASH, PADDING, RSA_SHA256
 from federation.signatures.digests import content_digest_of, digest_of
+from federation.signatures.fields import Member, read_byte_sequences, read_inputs, serialized
 from federation.signatures.types import (
-    MAX_HEADER,
     Message,
     Outgoing,
     Signed,
@@ -42,8 +40,6 @@ TARGETS = (
     frozenset({"@authority", "@path", "@query"}),
 )
 TARGET_WITHOUT_QUERY = frozenset({"@authority", "@path"})
-
-Member = tuple[Any, dict[str, Any]]
 
 
 def sign(
@@ -74,7 +70,7 @@ def sign(
         if text is not None:
             parameters[name] = text
     value = private_key.sign(signature_base(message, names, parameters), PADDING, HASH)
-    headers["signature-input"] = "sig1=" + _serialized(names, parameters)
+    headers["signature-input"] = "sig1=" + serialized(names, parameters)
     headers["signature"] = f"sig1=:{base64.b64encode(value).decode()}:"
     return headers
 
@@ -91,29 +87,30 @@ def read(message: Message, now: datetime) -> Signed:
     Raises BadSignature, also for headers, labels, parameters or components that come twice: two
     readers could take different ones.
     """
-    inputs = _dictionary(message.find(b"signature-input"))
-    values = _dictionary(message.find(b"signature"))
+    inputs, text = read_inputs(message.find(b"signature-input"))
+    values = read_byte_sequences(message.find(b"signature"))
     if not 0 < len(inputs) <= MAX_LABELS:
         raise BadSignature("signature_header")
     trouble: BadSignature | None = None
     for label, (components, parameters) in inputs.items():
         try:
-            return _read_one(message, components, parameters, values.get(label), now)
+            value = values.get(label)
+            return _read_one(message, (components, parameters), text, value, now)
         except BadSignature as error:
             trouble = trouble or error
     raise trouble or BadSignature("signature_header")
 
 
-def signature_base(message: Message, names: list[str], parameters: Mapping[str, Any]) -> bytes:
-    """The text under a signature (RFC 9421, section 2.5). Raises BadSignature."""
+def signature_base(
+    message: Message, names: list[str], parameters: Mapping[str, Any], text: str | None = None
+) -> bytes:
+    """The text under a signature (RFC 9421, section 2.5). Raises BadSignature.
+
+    `text` is what components and parameters make, if that is known already.
+    """
     lines = [f'"{name}": {_value(message, name)}' for name in names]
-    lines.append(f'"@signature-params": {_serialized(names, parameters)}')
+    lines.append(f'"@signature-params": {text or serialized(names, parameters)}')
     return "\n".join(lines).encode("latin-1", "replace")
-
-
-def _serialized(names: list[str], parameters: Mapping[str, Any]) -> str:
-    components: list[ItemType] = [(name, {}) for name in names]
-    return http_sf.ser([(components, dict(parameters))])
 
 
 def _headers(request: Outgoing, asked: Asked, now: datetime) -> dict[str, str]:
@@ -135,10 +132,11 @@ def _own_components(request: Outgoing) -> list[str]:
 
 
 def _read_one(
-    message: Message, components: Any, parameters: dict[str, Any], value: Any, now: datetime
+    message: Message, member: Member, text: str | None, value: bytes | None, now: datetime
 ) -> Signed:
+    components, parameters = member
     key_uri, algorithm = parameters.get("keyid"), parameters.get("alg")
-    if type(key_uri) is not str or value is None or type(value[0]) is not bytes:
+    if type(key_uri) is not str or value is None:
         raise BadSignature("signature_header")
     if algorithm is not None and algorithm not in ALL:
         raise BadSignature("algorithm")
@@ -150,24 +148,8 @@ def _read_one(
     require_fresh([created], expires, now)
     if message.body is not None:
         _require_digest(message.find(b"content-digest"), message.body)
-    text = signature_base(message, names, parameters)
-    return Signed(key_uri, value[0], (text,), ALL if algorithm is None else (str(algorithm),))
-
-
-def _dictionary(header: bytes | None) -> dict[str, Member]:
-    if header is None or len(header) > MAX_HEADER:
-        raise BadSignature("signature_header")
-    try:
-        parsed = http_sf.parse(header, tltype="dictionary", on_duplicate_key=_refuse_duplicate)
-    except (http_sf.StructuredFieldError, ValueError):
-        raise BadSignature("signature_header") from None
-    if not isinstance(parsed, dict):
-        raise BadSignature("signature_header")
-    return parsed  # type: ignore[return-value] # members that were parsed are pairs
-
-
-def _refuse_duplicate(_name: str, _where: str) -> NoReturn:
-    raise BadSignature("signature_header")
+    base = signature_base(message, names, parameters, text)
+    return Signed(key_uri, value, (base,), ALL if algorithm is None else (str(algorithm),))
 
 
 def _names(components: Any) -> list[str]:
@@ -201,8 +183,8 @@ def _require_digest(header: bytes | None, body: bytes) -> None:
     """Raises BadSignature unless every digest of a known kind is the body's, and there is one."""
     known = [
         hmac.compare_digest(value, DIGESTS[name](body).digest())
-        for name, (value, _) in _dictionary(header).items()
-        if name in DIGESTS and type(value) is bytes
+        for name, value in read_byte_sequences(header).items()
+        if name in DIGESTS
     ]
     if not known or not all(known):
         raise BadSignature("digest")

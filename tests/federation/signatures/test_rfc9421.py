@@ -21,6 +21,7 @@ from federation.keys import load_own_key, load_public_key
 from federation.signatures import Message, Signed, is_signed_by, read_signature, rfc9421
 from federation.signatures.accept import PLAIN, Asked
 from federation.signatures.algorithms import ALL, ED25519, RSA_PSS
+from federation.signatures.fields import read_byte_sequences, read_inputs
 from federation.signatures.rfc9421 import signature_base
 from federation.signatures.types import Outgoing
 from tests.factories import KEYPAIR
@@ -334,10 +335,9 @@ def message_of(example: dict[str, Any]) -> tuple[Message, str, dict[str, Any], b
     method, target, _ = first.split(" ")
     path, _, query = target.partition("?")
     message = Message(method, "https://example.com", path, query, headers, body.encode())
-    (label, (components, parameters)), *_ = rfc9421._dictionary(
-        message.find(b"signature-input")
-    ).items()
-    value = rfc9421._dictionary(message.find(b"signature"))[label][0]
+    inputs, _ = read_inputs(message.find(b"signature-input"))
+    ((label, (components, parameters)),) = inputs.items()
+    value = read_byte_sequences(message.find(b"signature"))[label]
     return message, [name for name, _ in components], parameters, value
 
 
