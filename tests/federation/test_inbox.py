@@ -319,6 +319,33 @@ async def test_r32_who_is_gone_and_was_never_known_may_say_goodbye(here: Here, p
     assert await here.inbox_states() == []
 
 
+@pytest.mark.parametrize(
+    ("status", "answer", "state"), [(410, 202, "gone"), (404, 401, "live"), (500, 503, "live")]
+)
+async def test_r32_who_is_gone_with_their_key_is_looked_for_and_only_410_is_believed(
+    here: Here, peer: Peer, status: int, answer: int, state: str
+):
+    ada = (await here.actor(peer.actor("ada"))).uri
+    peer.put("/actors/ada", b"", status=status)
+    goodbye = {"id": f"{ada}#delete", "type": "Delete", "actor": ada, "object": ada}
+    sent = await post_signed(here.inbox, goodbye, key_uri=f"{ada}#a-key-that-went-with-them")
+    assert sent.status_code == answer
+    await here.work()
+    assert await here.fetch("select state from actors where uri = $1", ada) == [(state,)]
+
+
+async def test_r32_a_goodbye_in_the_name_of_somebody_who_is_there_ends_nothing(
+    here: Here, peer: Peer
+):
+    ada = (await here.actor(peer.actor("ada"))).uri
+    peer.put("/actors/ada/old-key", b"", status=410)
+    goodbye = {"id": f"{ada}#delete", "type": "Delete", "actor": ada, "object": ada}
+    sent = await post_signed(here.inbox, goodbye, key_uri=f"{peer.origin}/actors/ada/old-key")
+    assert sent.status_code == 202
+    await here.work()
+    assert await here.fetch("select state from actors where uri = $1", ada) == [("live",)]
+
+
 async def test_r63_a_blocked_server_is_refused_and_asked_nothing(here: Here, peer: Peer):
     async with here.database.write() as conn:
         await set_policy(conn, peer.host, "refused")
