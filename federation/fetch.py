@@ -24,6 +24,7 @@ from federation.hosts import Hosts
 from federation.keys import load_public_key
 from federation.negotiation import is_activity_json
 from federation.vocabulary.activities import parse_activity
+from federation.vocabulary.collections import parse_collection
 from federation.vocabulary.documents import (
     ACTOR_KINDS,
     MAX_NAME,
@@ -33,7 +34,7 @@ from federation.vocabulary.documents import (
 )
 from federation.vocabulary.fields import id_of, reference, types_of
 from federation.vocabulary.strict import decode_json
-from federation.vocabulary.types import ActorDocument, Create, Post
+from federation.vocabulary.types import ActorDocument, Collection, Create, Post
 from forum import departures
 from forum.communities import store_remote_community
 from forum.errors import ForumError
@@ -141,6 +142,13 @@ class Fetcher:
         if not is_same_origin(activity.object.id, activity.id):
             raise Malformed("other_origin")
         return require_own_author(activity.object)
+
+    async def collection(self, url: str, budget: Budget) -> Collection:
+        """A collection, or a page of one. What it lists is not believed, it is asked for."""
+        fields, found = await self._read(url, budget)
+        if not is_same_origin(found, url):
+            raise Malformed("other_origin")
+        return parse_collection(fields)
 
     async def key(self, key_uri: str) -> Key:
         """A key from its server: its owner lives there and lists it. Stored with the owner."""

@@ -46,7 +46,8 @@ AUDIENCE = {"anyone": "public", "members": "community"}
 class Origin:
     """Where a post of another server comes from. `source_uri` is the activity that brought it.
 
-    `edited_at` is when it was last changed there, if it was.
+    `edited_at` is when it was last changed there, if it was. `is_history`: it was said before
+    anybody here could hear it, and takes its place by that time.
     """
 
     uri: str
@@ -54,6 +55,7 @@ class Origin:
     published_at: datetime
     source_uri: str | None
     edited_at: datetime | None = None
+    is_history: bool = False
 
 
 async def start_thread(
@@ -78,7 +80,7 @@ async def start_thread(
             return made
     await _require_author(conn, author, community, origin, now)
     draft = _check(draft, is_thread=True, is_ours=origin is None, now=now)
-    post_id = new_id(now)
+    post_id = _new_id(origin, now)
     post = _post(site, post_id, author, community, draft, origin, now)
     event = ThreadStarted(post_id, origin.source_uri if origin else None)
     return await _keep(conn, author, post, draft, event, submission, now)
@@ -105,7 +107,7 @@ async def reply(
     blocked = await is_blocked(conn, author, parent.thread_id, parent.id)
     access.require_may_answer(community, parent, blocked=blocked)
     draft = _check(draft, is_thread=False, is_ours=origin is None, now=now)
-    post_id = new_id(now)
+    post_id = _new_id(origin, now)
     post = replace(
         _post(site, post_id, author, community, draft, origin, now, thread_id=parent.thread_id),
         kind="reply",
@@ -222,6 +224,11 @@ def _check(draft: Draft, *, is_thread: bool, is_ours: bool, now: datetime) -> Dr
     draft = check_draft(draft, is_thread=is_thread, is_ours=is_ours)
     poll = None if draft.poll is None else check_poll(draft.poll, is_ours=is_ours, now=now)
     return replace(draft, poll=poll, type=type_with(draft.type, has_poll=poll is not None))
+
+
+def _new_id(origin: Origin | None, now: datetime) -> int:
+    """By the time of arrival; what is fetched afterwards, by the time when it was said."""
+    return new_id(origin.published_at if origin is not None and origin.is_history else now)
 
 
 def _post(

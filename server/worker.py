@@ -18,13 +18,13 @@ from typing import Any
 
 import uvloop
 
-from federation import catchup, deliver, publish, receive, synchronization
+from federation import backfill, catchup, deliver, publish, receive, synchronization
 from forum import departures, polls
 from server import metrics
 from server.app import open_parts
 from server.memory import keep_what_is_loaded
 from server.settings import Settings
-from storage import activities, inbox, invitations, limits, posts, sessions
+from storage import activities, backfills, inbox, invitations, limits, posts, sessions, undone
 from storage.db import Database
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ TIDY_EVERY = timedelta(minutes=10)
 INBOX_KEPT = timedelta(days=14)
 JOINING_KEPT = timedelta(days=14)  # that somebody follows a community, as it was sent
 SUBMISSIONS_KEPT = timedelta(days=2)
+BACKFILLS_KEPT = timedelta(days=1)  # so that nobody makes us read the same again and again
+UNDONE_KEPT = timedelta(hours=1)
 DUE_BATCH = 100
 TIDY_BATCH = 1000  # rows in one transaction, so that nobody waits for it
 
@@ -65,6 +67,7 @@ async def run_worker(
             _forever("deliver", lambda: deliver.run(parts.federation, stop, name), stop),
             _forever("catch up", lambda: catchup.run(parts.federation, stop), stop),
             _forever("compare", lambda: synchronization.run(parts.federation, stop), stop),
+            _forever("read again", lambda: backfill.run(parts.federation, stop), stop),
             _forever("due", lambda: _repeat(do_due, database, clock.now, DUE_EVERY, stop), stop),
             _forever("tidy", lambda: _repeat(tidy, database, clock.now, TIDY_EVERY, stop), stop),
         ]
@@ -100,7 +103,12 @@ async def tidy(database: Database, now: datetime) -> None:
         await invitations.tidy(conn, now)
         await limits.tidy(conn, now)
         await posts.tidy_submissions(conn, now - SUBMISSIONS_KEPT)
-    for drop_old, kept in ((inbox.drop_old, INBOX_KEPT), (activities.drop_old, JOINING_KEPT)):
+        await undone.drop_old(conn, now - UNDONE_KEPT)
+    for drop_old, kept in (
+        (inbox.drop_old, INBOX_KEPT),
+        (activities.drop_old, JOINING_KEPT),
+        (backfills.drop_old, BACKFILLS_KEPT),
+    ):
         dropped = TIDY_BATCH
         while dropped == TIDY_BATCH:
             async with database.quiet_write() as conn:

@@ -65,10 +65,15 @@ where uri in (select b.uri from backfills b where b.done_at < $1 order by b.uri 
 LIST_STANDING = """
 select p.id, p.uri, p.author_id
 from posts p
-where p.thread_id = $1 and p.kind <> 'boost' and p.state = 'live' and not p.is_local
+where p.thread_id in (
+    select k.thread_id from posts k where k.uri = any($2::text[]) and k.community_id = $1)
+  and p.kind <> 'boost' and p.state = 'live' and not p.is_local
 order by p.id
-limit $2
+limit $3
 """
+
+
+KNOWN = "select p.uri from posts p where p.uri = any($1::text[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +132,16 @@ async def retry(
     await conn.execute(RETRY, backfill.uri, reason, now, wait, MAX_TRIES)
 
 
-async def list_standing_unfiltered(conn: Connection, thread_id: int, limit: int) -> list[Standing]:
-    """The live posts of a thread, but for those of people here, the oldest first."""
-    return await fetch_all(conn, Standing, LIST_STANDING, thread_id, limit)
+async def list_standing_unfiltered(
+    conn: Connection, community_id: int, uris: list[str], limit: int
+) -> list[Standing]:
+    """What is shown of the threads that these posts are in, but for posts of people here."""
+    return await fetch_all(conn, Standing, LIST_STANDING, community_id, uris, limit)
+
+
+async def list_known_unfiltered(conn: Connection, uris: list[str]) -> set[str]:
+    """Those of these posts that are here, or were."""
+    return {row["uri"] for row in await conn.fetch(KNOWN, uris)}
 
 
 async def drop_old(conn: Connection, before: datetime, limit: int) -> int:

@@ -30,7 +30,8 @@ class Job:
     """`actor` speaks: it signed the activity, or its server shows it in its own collections.
 
     `source_uri` is the id of the activity, of which `body` are the bytes and `fields` the JSON;
-    `tries` counts this one. `coming` are the posts that others of this batch bring.
+    `tries` counts this one. `coming` are the posts that others of this batch bring. `is_history`:
+    nobody tells of it now, we asked for what was said before.
     """
 
     fed: Federation
@@ -42,6 +43,7 @@ class Job:
     fields: dict[str, Any]
     tries: int = 1
     budget: Budget = field(default_factory=Budget)
+    is_history: bool = False
 
 
 async def nothing(_: Connection) -> None:

@@ -39,6 +39,11 @@ async def take_post(job: Job, community: Community, told: Create | Post | str) -
     post = await from_its_origin(job, community, told)
     if isinstance(told, Create) and is_same_origin(post.id, community.uri):
         post = replace(post, addressed=(*post.addressed, *told.addressed))
+    return await place(job, community, post)
+
+
+async def place(job: Job, community: Community, post: Post) -> Change:
+    """The change that stores a post which came from its own server, or proved itself."""
     chain = await _with_missing_parents(job, post)
     _require_meant_for(community, chain)
     written = [(one, await author_of(job, one)) for one in chain]
@@ -152,6 +157,7 @@ async def _store(
     site, now = job.fed.site, job.now
     draft = fit(draft_of(post), community)
     origin = origin_of(post, job.source_uri, now)
+    origin = replace(origin, is_history=job.is_history)
     if post.in_reply_to is None:
         stored = await use_cases.start_thread(
             conn, site, author, community, draft, now=now, origin=origin
