@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from federation.address import parse_url
-from federation.errors import BadSignature, FederationError, Gone, Unreachable
+from federation.errors import BadSignature, FederationError, Gone
+from federation.newcomers import Newcomers
 from federation.signatures.algorithms import PublicKey
 from storage.db import Database
 from storage.keys import Key, read_key
@@ -33,7 +33,6 @@ FRESH_SECONDS = 30.0  # a suspension or a new key elsewhere is noticed after thi
 FAILED_SECONDS = 600.0
 REFETCH_SECONDS = 60.0  # between two refetches of one key that both changed nothing
 MAX_ENTRIES = 5000
-FETCHES_PER_DOMAIN = 400  # unknown keys of one registrable domain in ten minutes
 
 Fetch = Callable[[str], Coroutine[None, None, Key]]
 Value = TypeVar("Value")
@@ -84,15 +83,16 @@ def load_public_key(pem: str) -> PublicKey:
 class KeyCache:
     """keyId to key and actor. `fetch` gets the key from its server and stores it with its actor."""
 
-    def __init__(self, database: Database, fetch: Fetch) -> None:
+    def __init__(
+        self, database: Database, fetch: Fetch, newcomers: Newcomers | None = None
+    ) -> None:
         self._database = database
         self._fetch = fetch
+        self._newcomers = newcomers or Newcomers()
         self._known: OrderedDict[str, tuple[float, Key]] = OrderedDict()
         self._failed: OrderedDict[str, tuple[float, FederationError]] = OrderedDict()
         self._refetched: OrderedDict[str, float] = OrderedDict()
         self._running: dict[str, asyncio.Task[Key]] = {}
-        self._counts: dict[str, int] = {}
-        self._counts_end = 0.0
 
     def knows(self, key_uri: str) -> bool:
         """Whether the key is in memory, be it a little old."""
@@ -140,7 +140,7 @@ class KeyCache:
             del self._failed[key_uri]
         task = self._running.get(key_uri)
         if task is None:
-            self._count(key_uri)
+            self._newcomers.admit(key_uri)
             task = asyncio.create_task(self._fetch(key_uri))
             self._running[key_uri] = task
             task.add_done_callback(lambda done: self._fetched(key_uri, done))
@@ -156,17 +156,6 @@ class KeyCache:
         elif isinstance(error, FederationError):
             _keep(self._failed, key_uri, (monotonic() + FAILED_SECONDS, _again(error)))
 
-    def _count(self, key_uri: str) -> None:
-        """Raises Unreachable once a domain has made us fetch too many keys in ten minutes."""
-        if self._counts_end <= monotonic():
-            self._counts = {}
-            self._counts_end = monotonic() + FAILED_SECONDS
-        domain = _registrable_domain(key_uri)
-        count = self._counts.get(domain, 0)
-        if count >= FETCHES_PER_DOMAIN:
-            raise Unreachable("too_many_keys")
-        self._counts[domain] = count + 1
-
 
 def _again(error: FederationError) -> FederationError:
     """The same trouble without its traceback, which would hold on to all that was read."""
@@ -180,9 +169,3 @@ def _keep(entries: OrderedDict[str, Value], name: str, value: Value) -> None:
     entries.move_to_end(name)
     while len(entries) > MAX_ENTRIES:
         entries.popitem(last=False)
-
-
-def _registrable_domain(uri: str) -> str:
-    """A good guess without a list: two labels, or three below short ones such as co.uk."""
-    labels = parse_url(uri).hostname.split(".")
-    return ".".join(labels[-3:] if len(labels) > 2 and len(labels[-2]) <= 3 else labels[-2:])

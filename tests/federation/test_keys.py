@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from federation.errors import BadSignature, Gone, Unreachable
-from federation.keys import FETCHES_PER_DOMAIN, KeyCache
+from federation.keys import KeyCache
+from federation.newcomers import PER_DOMAIN
 from storage.db import Database
 from storage.keys import Key
 
@@ -54,12 +55,12 @@ async def test_one_domain_makes_us_fetch_only_so_many_keys(emptied: Database):
     servers = Servers()
     cache = KeyCache(emptied, servers.fetch)
     refused = 0
-    for number in range(FETCHES_PER_DOMAIN + 50):
+    for number in range(PER_DOMAIN + 50):
         try:
             await cache.find(f"https://s{number}.there.test/k")
         except Unreachable:
             refused += 1
-    assert (len(servers.asked), refused) == (FETCHES_PER_DOMAIN, 50)
+    assert (len(servers.asked), refused) == (PER_DOMAIN, 50)
     await cache.find("https://elsewhere.test/k")
     await cache.find("https://there.co.uk/k")
 
