@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from federation import quirks
+from federation.backfill.conversations import MAX_LEVELS
+from federation.backfill.reading import MAX_ITEMS, MAX_PAGES
 from federation.publish import PUBLISHERS
 from federation.receive import HANDLERS
 from federation.routes import DOCUMENTS, OPEN_DOCUMENTS
 from federation.vocabulary.activities import READERS, parse_activity
 from federation.vocabulary.actors import ACTOR_KINDS
 from federation.vocabulary.attachments import MAX_ATTACHMENTS
-from federation.vocabulary.collections import COLLECTION_TYPES, MAX_ITEMS
+from federation.vocabulary.collections import COLLECTION_TYPES
 from federation.vocabulary.fields import MAX_ADDRESSED
 from federation.vocabulary.polls import MAX_OPTIONS
 from federation.vocabulary.posts import MAX_CONTENT, POST_TYPES
@@ -110,7 +112,12 @@ def test_r07_the_limits_are_those_of_the_readers():
         f"{MAX_DEPTH} levels",
     ):
         assert limit in " ".join(text.split()), limit
-    assert f"{MAX_ITEMS}\nthings" in PAGE or f"{MAX_ITEMS} things" in PAGE
+
+
+def test_r07_the_limits_of_reading_again_are_those_of_the_reader():
+    text = " ".join(section("### Delivery").split())
+    assert f"at most {MAX_PAGES} pages and {MAX_ITEMS} items of each" in text
+    assert f"replies {MAX_LEVELS} levels deep" in text
 
 
 def test_r07_the_feps_are_those_that_the_program_names():
