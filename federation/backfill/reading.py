@@ -132,13 +132,13 @@ class Reading:
             return None
 
     def _inner(self, entry: dict[str, Any]) -> dict[str, Any] | str | None:
-        """The post in a Create, perhaps in an Announce, or its id. None for anything else."""
+        """The post in a Create or Update, perhaps in an Announce, or its id. None for others."""
         inner: object = entry
         if "Announce" in types_of(entry):
             if activity_actor(entry) != self.community.uri:
                 return None
             inner = object_of(entry)
-        if isinstance(inner, dict) and "Create" in types_of(inner):
+        if isinstance(inner, dict) and {"Create", "Update"} & set(types_of(inner)):
             inner = object_of(inner)
         if isinstance(inner, dict):
             return inner if set(types_of(inner)) <= POST_TYPES else None

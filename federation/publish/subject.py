@@ -10,7 +10,7 @@ from federation.proofs import sign_document
 from federation.publish.press import Press
 from federation.render import activities as render
 from federation.render.document import Document, encode, to_bytes_around, with_context
-from federation.render.posts import Written
+from federation.render.posts import Written, context_uri
 from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient
@@ -63,9 +63,15 @@ def announce(
         subject.community.id,
         f"Announce {kind}",
         subject.post.id,
-        lambda uri: to_bytes_around(announce_of(press, subject, uri), inner),
+        lambda uri: to_bytes_around(_announce_in_context(press, subject, uri), inner),
     )
     press.send(kept, subject.post.id, quirks.with_wrapped(recipients))
+
+
+def _announce_in_context(press: Press, subject: Subject, uri: str) -> Document:
+    """With the conversation, which what somebody elsewhere wrote does not name (FEP-7888)."""
+    context = context_uri(press.site, subject.post.thread_id)
+    return announce_of(press, subject, uri) | {"context": context}
 
 
 def announce_of(press: Press, subject: Subject, uri: str) -> Document:
