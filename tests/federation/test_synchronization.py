@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import reduce
 from typing import Any
@@ -17,7 +17,7 @@ from federation.fetch import Budget
 from federation.sync_header import Claim, digest_of, read_header
 from storage import followers, memberships
 from storage.actors import Actor
-from storage.audience import Viewer
+from storage.audience import Viewer, reads_community
 from storage.communities import Community, read_unfiltered
 from storage.db import Database
 from tests.factories import (
@@ -28,6 +28,7 @@ from tests.factories import (
     make_site,
     make_thread,
 )
+from tests.faults.houses import open_house, settle
 from tests.federation.conftest import Here
 from tests.federation.doors import Door, make_server, open_door
 from tests.federation.peer import PUBLIC, Peer, post_signed
@@ -419,3 +420,54 @@ async def test_the_digest_of_many_followers_is_computed_in_the_database(fed) -> 
     assert by_host == {"one.test": (expected, 7), "two.test": (NOBODY, 0)}
     assert xor_of(listed) == expected
     assert nobody == []
+
+
+async def test_r65_two_servers_agree_again_on_who_is_in_a_closed_community(
+    new_database: Callable[[], Awaitable[str]],
+) -> None:
+    """A Reject and an Undo were lost; the next post sets both right."""
+    clock = MovableClock()
+    async with (
+        open_house(await new_database(), clock) as a,
+        open_house(await new_database(), clock) as b,
+    ):
+        rosa = await a.person()
+        async with a.database.write() as conn:
+            closed = await make_community(
+                conn, rosa, site=a.site, readers="members", hosts=(b.site.host,)
+            )
+        stays, removed, left = [await b.person() for _ in range(3)]
+        for person in (stays, removed, left):
+            there = await b.join(person, closed)
+        await settle(a, b)
+        state = "update memberships set state = $2 where actor_id = (%s)"
+        by_uri = state % "select id from actors where uri = $1"
+        await a.rows(by_uri, removed.uri, "refused")
+        await b.rows(by_uri, left.uri, "left")
+        clock.move(timedelta(hours=2))
+        async with a.database.write() as conn:
+            await make_thread(conn, rosa, closed, site=a.site, text="For members.")
+        await settle(a, b)
+        standing = """
+        select a.uri, m.state from memberships m
+        join actors a on a.id = m.actor_id
+        join actors c on c.id = m.community_id and c.uri = $1
+        where a.uri = any($2)
+        """
+        people = [stays.uri, removed.uri, left.uri]
+        assert dict(await a.rows(standing, closed.uri, people)) == {
+            stays.uri: "accepted",
+            removed.uri: "refused",
+            left.uri: "left",
+        }
+        assert dict(await b.rows(standing, closed.uri, people)) == {
+            stays.uri: "accepted",
+            removed.uri: "left",
+            left.uri: "left",
+        }
+        async with b.database.read() as conn:
+            reads = [
+                await reads_community(conn, Viewer(person.id), there.id)
+                for person in (stays, removed, left)
+            ]
+        assert reads == [True, False, False]
