@@ -13,7 +13,7 @@ from tests.conformance.rules import DECIDED_AGAINST, IN_PART, RULES
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "conformance.md"
 COUNTS = Path(__file__).with_name("corpus.tsv")
-SHOWS = re.compile(r"^(?:async )?def (test_r([0-9]{2})_\w+)", re.MULTILINE)
+SHOWS = re.compile(r"^(?:async )?def (test_(?:f[0-9]{2}_)?r([0-9]{2})_\w+)", re.MULTILINE)
 
 INTRODUCTION = """# Conformance
 

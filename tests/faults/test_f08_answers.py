@@ -147,7 +147,9 @@ async def test_f08_nothing_is_asked_before_the_time_that_it_names(
     assert await world.left() == 0
 
 
-async def test_f08_410_at_a_shared_inbox_retires_the_server_until_it_speaks(world: World) -> None:
+async def test_f08_r61_410_at_a_shared_inbox_retires_the_server_until_it_speaks(
+    world: World,
+) -> None:
     await world.actor("ada")
     world.answer = lambda _: (410, {})
     await world.send(*[Word(f"{key}:0", key) for key in range(1, 30)])

@@ -90,7 +90,7 @@ async def herd(conn: Connection, software: str | None = "dazzle") -> tuple[Actor
     return owner, community, await make_member_elsewhere(conn, community, AWAY, software)
 
 
-async def test_what_was_written_meanwhile_is_told_and_what_is_gone_is_not(fed, clock) -> None:
+async def test_r61_what_was_written_meanwhile_is_told_and_what_is_gone_is_not(fed, clock) -> None:
     async with fed.database.write() as conn:
         owner, community, _ = await herd(conn)
         before = await make_thread(conn, owner, community, title="Before")
@@ -336,7 +336,7 @@ async def test_a_blocked_server_is_told_nothing_until_it_is_let_in_again(fed, cl
     }
 
 
-async def test_what_it_missed_reaches_it_in_order(fed, clock) -> None:
+async def test_r61_what_it_missed_reaches_it_in_order(fed, clock) -> None:
     async with open_sink() as sink:
         async with fed.database.write() as conn:
             owner = await make_person(conn)

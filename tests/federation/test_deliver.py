@@ -188,7 +188,7 @@ async def test_r61_a_failing_delivery_holds_back_only_its_own_object(
 
 
 @pytest.mark.parametrize("status", [403, 404, 405, 410, 422, 501])
-async def test_a_refusal_is_final_and_remembered(fed, database, clock, author, status) -> None:
+async def test_r61_a_refusal_is_final_and_remembered(fed, database, clock, author, status) -> None:
     async with open_sink(Sink(lambda _: (status, {}))) as sink:
         await send(database, clock, author, [sink], "a", "b", key=7)
         await deliver.step(fed)
@@ -201,7 +201,7 @@ async def test_a_refusal_is_final_and_remembered(fed, database, clock, author, s
         assert row["failures"] == 0
 
 
-async def test_a_host_that_names_a_time_is_left_alone_until_then(
+async def test_r61_a_host_that_names_a_time_is_left_alone_until_then(
     fed, database, clock, author
 ) -> None:
     status, headers = 429, {"retry-after": "600"}
@@ -240,7 +240,7 @@ async def test_a_sign_of_life_does_not_shorten_the_time_that_a_host_named(
         assert len(sink.requests) == 1
 
 
-async def test_a_host_that_does_not_answer_waits_longer_each_time_and_is_parked(
+async def test_r61_a_host_that_does_not_answer_waits_longer_each_time_and_is_parked(
     fed, database, clock, author
 ) -> None:
     async with open_sink() as sink:

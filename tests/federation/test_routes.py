@@ -426,7 +426,7 @@ async def test_a_thread_from_elsewhere_is_not_ours_to_show_but_its_conversation_
 
 
 @pytest.mark.parametrize("accept", [ACTIVITY, LD, "*/*", f"{LD}, {ACTIVITY}", ""])
-async def test_servers_get_the_document(door: Door, fed, accept: str) -> None:
+async def test_r11_servers_get_the_document(door: Door, fed, accept: str) -> None:
     async with fed.database.write() as conn:
         place = await make_place(conn)
     for uri in (place.thread.uri, place.community.uri, place.owner.uri):
@@ -436,7 +436,7 @@ async def test_servers_get_the_document(door: Door, fed, accept: str) -> None:
         assert "max-age" in response.headers["cache-control"]
 
 
-async def test_a_browser_is_sent_to_the_page(door: Door, fed) -> None:
+async def test_r11_a_browser_is_sent_to_the_page(door: Door, fed) -> None:
     async with fed.database.write() as conn:
         place = await make_place(conn)
     pages = {

@@ -417,7 +417,7 @@ async def test_r54_new_numbers_are_told_once_a_minute(conn: Connection) -> None:
     assert await polls.close_ended(conn, now=at + timedelta(hours=1)) == 0
 
 
-async def test_a_poll_is_closed_when_it_ends_and_told_once(conn: Connection) -> None:
+async def test_r54_a_poll_is_closed_when_it_ends_and_told_once(conn: Connection) -> None:
     end = tick() + timedelta(hours=1)
     there = await make_round(conn, ends_at=end)
     await polls.vote(conn, there.voter, there.post, [0], now=end - timedelta(seconds=5))
