@@ -76,6 +76,8 @@ async def gather_crowd(parts: Parts, world: World, port: int) -> Crowd:
         )
         await conn.execute(KNOW_SOFTWARE, hosts + hanging)
         await conn.execute(FOLLOW, 1 << 40, FOLLOWERS, hosts, community.id)
+    async with parts.services.database.read() as conn:
+        await conn.execute("analyze")  # as the database does by itself within a minute
     return Crowd("crowd", community.id, port, hosts, hanging)
 
 

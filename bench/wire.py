@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
+
 from bench import load, processes
 from bench.figures import Figure, Postgres
 from bench.pages import measure_requests
@@ -60,6 +62,14 @@ async def measure_processed(parts: Parts, postgres: Postgres, expected: int) -> 
     if processed < expected or refused:
         raise RuntimeError(f"{processed} of {expected} activities processed, {refused} refused")
     return Figure("inbox processed, publish included", processed, cpu, cpu_pg, wall)
+
+
+async def forget_received(dsn: str) -> None:
+    """What a flood left waiting is nobody's work: nothing was to come of it."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("delete from inbox where state = 'waiting'")
+    await connection.execute("vacuum analyze")
+    await connection.close()
 
 
 async def measure_deliveries(parts: Parts, postgres: Postgres, expected: int) -> Figure:
