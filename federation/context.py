@@ -72,7 +72,7 @@ def open_federation(
         memory=hosts,
     )
     fetcher = Fetcher(database, site, clock, client, hosts)
-    keys = KeyCache(database, fetcher.key)
+    keys = KeyCache(database, fetcher.key, fetcher.newcomers)
     return Federation(
         database=database,
         site=site,

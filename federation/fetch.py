@@ -23,6 +23,7 @@ from federation.errors import (
 from federation.hosts import Hosts
 from federation.keys import load_public_key
 from federation.negotiation import is_activity_json
+from federation.newcomers import Newcomers
 from federation.vocabulary.activities import parse_activity
 from federation.vocabulary.collections import parse_collection
 from federation.vocabulary.documents import (
@@ -76,6 +77,7 @@ class Fetcher:
         self.clock = clock
         self.client = client
         self.hosts = hosts
+        self.newcomers = Newcomers()
         self._own_key: SigningKey | None = None
 
     async def document(self, uri: str, budget: Budget) -> dict[str, Any]:
@@ -118,11 +120,15 @@ class Fetcher:
         return document, await self._store(document)
 
     async def find_actor(self, uri: str, budget: Budget) -> Actor:
-        """An actor, stored already or fetched now."""
+        """An actor, stored already or fetched now.
+
+        Raises Unreachable for one of a domain of which too many were fetched lately.
+        """
         async with self.database.read() as conn:
             stored = await actors.read_by_uri_unfiltered(conn, uri)
         if stored is not None:
             return stored
+        self.newcomers.admit(uri)
         fetched = await self.actor(uri, budget)
         if fetched.uri != uri:
             raise Malformed("id_mismatch")
