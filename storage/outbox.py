@@ -10,12 +10,20 @@ from storage.db import Connection, fetch_all
 
 RECORD = "insert into events (kind, payload) values ($1, $2)"
 
-CLAIM = """
-select id, kind, payload, tries from events
-where state = 'waiting' and due_at <= now()
-order by id
+# What is said of memberships: a later one never goes before an earlier one of the same person,
+# be that in another worker's hands or waiting to be tried again.
+OF_MEMBERS = "('MembershipAsked', 'MembershipLeft', 'FollowAnswered')"
+
+CLAIM = f"""
+select e.id, e.kind, e.payload, e.tries from events e
+where e.state = 'waiting' and e.due_at <= now()
+  and (e.kind not in {OF_MEMBERS} or not exists (
+    select 1 from events f
+    where f.state = 'waiting' and f.kind in {OF_MEMBERS} and f.id < e.id
+      and f.payload -> 'actor_id' = e.payload -> 'actor_id'))
+order by e.id
 limit $1
-for update skip locked
+for update of e skip locked
 """
 
 FINISH = "delete from events where id = any($1::bigint[])"

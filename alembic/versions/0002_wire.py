@@ -124,6 +124,10 @@ alter table modlog
     'allow_server', 'unblock_server', 'federation_mode', 'signed_fetch', 'let_in',
     'suspend_account', 'unsuspend_account'));
 
+-- What was said of one person's memberships is told in its order.
+create index events_person on events ((payload -> 'actor_id'), id)
+  where state = 'waiting' and kind in ('MembershipAsked', 'MembershipLeft', 'FollowAnswered');
+
 -- `lost_since`: what was to be sent since then was dropped, because the server did not answer for two
 -- weeks (`parked_at`), said that it is gone (`retired_at`), or was blocked. `back_at`: it speaks
 -- again, and what it missed until then is made up for; `caught_up_to` is the last activity that was
