@@ -66,11 +66,16 @@ def fit(draft: Draft, community: Community) -> Draft:
 
 
 def origin_of(post: Post, source_uri: str | None, now: datetime) -> Origin:
-    """Where it comes from. A time in the future, or before there was any server, is now."""
-    published = post.published
+    """Where it comes from. A time in the future, or before there was any server, is now.
+
+    When it was changed is kept, else an older edit that comes late would win.
+    """
+    published, edited = post.published, post.updated
+    if edited is not None and published is not None and edited <= published:
+        edited = None  # some servers send it with every post
     if published is None or not EARLIEST <= published <= now:
         published = now
-    return Origin(post.id, post.url, published, source_uri)
+    return Origin(post.id, post.url, published, source_uri, edited)
 
 
 def require_wide_enough(community: Community, is_public: bool) -> None:

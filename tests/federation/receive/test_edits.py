@@ -139,6 +139,17 @@ async def test_r44_an_edit_before_the_post_brings_the_post_once(
     assert await here.fetch("select count(*) from posts") == [(1,)]
 
 
+async def test_an_older_edit_changes_nothing_in_a_post_that_came_with_a_newer_one(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    newest = note(peer, ada.uri, community, content="<p>New</p>", updated=LATER)
+    peer.put("/notes/1", newest)
+    assert await here.receive(activity("Update", peer, newest)) == ("done", "")
+    older = note(peer, ada.uri, community, content="<p>Old</p>", updated=EARLIER)
+    assert (await here.receive(activity("Update", peer, older, 2)))[0] == "done"
+    assert await words(here, peer) == "<p>New</p>"
+
+
 async def test_r44_what_was_deleted_does_not_come_back_by_an_edit(
     here: Here, peer: Peer, ada: Actor, community: Community
 ):
