@@ -271,6 +271,14 @@ async def drop_body_of_post(conn: Connection, post_id: int) -> None:
     await conn.execute(DROP_BODY_OF_POST, post_id)
 
 
+DROP_BODY = "update inbox set body = '' where uri = $1 and octet_length(body) > 0"
+
+
+async def drop_body(conn: Connection, uri: str) -> None:
+    """Forget what an activity said."""
+    await conn.execute(DROP_BODY, uri)
+
+
 DROP_OLD = """
 delete from inbox
 where id in (

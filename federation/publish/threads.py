@@ -31,10 +31,6 @@ from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient, recipients_of_retraction
 
-TOMBSTONE_FIELDS = frozenset(
-    {"@context", "id", "type", "formerType", "deleted", "published", "updated", "atomUri", "url"}
-)
-
 
 async def publish_post(press: Press, event: ThreadStarted | ReplyPosted) -> None:
     """A thread was started or answered. Nothing is sent of what is already taken back."""
@@ -64,7 +60,7 @@ async def publish_erasure(press: Press, event: PostErased) -> None:
             send_home(press, subject, delete)
     elif subject.community.is_local:
         original = press.original(event.source_uri)
-        if original is None or not _is_wordless(original):
+        if original is None:
             original = _foreign_delete(press, subject, event)
         await _announce_deletion(press, subject, original)
         await _retract_from_microblogs(press, subject, None)
@@ -180,16 +176,8 @@ async def _delete(press: Press, subject: Subject, actor: Actor, *, reason: str =
     )
 
 
-def _is_wordless(delete: bytes) -> bool:
-    """Whether a Delete only names what is gone: some servers repeat the whole post in it."""
-    target = msgspec.json.decode(delete).get("object")
-    if isinstance(target, dict):
-        return set(target) <= TOMBSTONE_FIELDS
-    return isinstance(target, str)
-
-
 def _foreign_delete(press: Press, subject: Subject, event: PostErased) -> bytes:
-    """An author's Delete whose bytes are lost, told again under its own id."""
+    """An author's Delete whose bytes were not kept, told again under its own id."""
     uri = event.source_uri or f"{subject.post.uri}#delete"
     return to_bytes(render.delete(uri, subject.author, subject.community, subject.post, press.now))
 

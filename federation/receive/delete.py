@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from federation.address import is_same_origin
 from federation.errors import Gone
+from federation.receive.forgetting import forget_repeated
 from federation.receive.job import Change, Job, nothing
 from federation.vocabulary.types import Delete
 from forum import threads as use_cases
@@ -36,6 +37,7 @@ async def receive_delete(job: Job, delete: Delete) -> Change:
     """Only the author's server erases; of what is not here yet, it is remembered who said so."""
 
     async def change(conn: Connection) -> None:
+        await forget_repeated(conn, job)
         if delete.object == job.actor.uri:
             await receive_departure(conn, job.actor, job.now)
             return

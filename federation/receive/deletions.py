@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from federation.errors import FederationError, Gone
 from federation.receive.belief import is_made_by
+from federation.receive.forgetting import forget_repeated
 from federation.receive.job import Change, Job, Later, nothing
 from federation.vocabulary.types import Delete
 from forum import threads as use_cases
@@ -34,6 +35,7 @@ def _remember(job: Job, uri: str) -> Change:
     async def change(conn: Connection) -> None:
         if await use_cases.hold_and_read(conn, uri) is not None:
             raise Later("just_came")  # together with its deletion
+        await forget_repeated(conn, job)
         await use_cases.remember_deletion(conn, uri, job.actor.host, job.now)
 
     return change
@@ -41,6 +43,7 @@ def _remember(job: Job, uri: str) -> Change:
 
 def _erase(job: Job, author: Actor, post: Post) -> Change:
     async def change(conn: Connection) -> None:
+        await forget_repeated(conn, job)
         await use_cases.erase_post(conn, author, post, now=job.now, source_uri=job.source_uri)
 
     return change
@@ -48,6 +51,7 @@ def _erase(job: Job, author: Actor, post: Post) -> Change:
 
 def _remove(job: Job, community: Community, post: Post, moderator: Actor, reason: str) -> Change:
     async def change(conn: Connection) -> None:
+        await forget_repeated(conn, job)
         await use_cases.receive_removal(
             conn,
             community,

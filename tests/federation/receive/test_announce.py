@@ -275,15 +275,20 @@ async def _post_of_ada(here: Here, peer: Peer, community: Community) -> tuple[st
     return ada, inner["id"]
 
 
+@pytest.mark.parametrize("is_repeated", [True, False])
 async def test_an_authors_deletion_passed_on_empties_the_post(
-    here: Here, peer: Peer, community: Community
+    here: Here, peer: Peer, community: Community, is_repeated: bool
 ):
     ada, uri = await _post_of_ada(here, peer, community)
-    assert await here.receive(announce(peer, community, deletion(ada, uri), 2)) == ("done", "")
+    told = deletion(ada, uri)
+    if is_repeated:
+        told["object"] = {**note(peer, ada, community), "content": "<p>Secret</p>"}
+    assert await here.receive(announce(peer, community, told, 2)) == ("done", "")
     post = await stored(here, uri)
     assert post is not None
     assert (post.state, post.html) == ("erased", "")
     assert await here.fetch("select body from inbox where post_id is not null") == [(b"",)]
+    assert await here.fetch("select 1 from inbox where body like '%Secret%'") == []
 
 
 async def test_r48_a_moderators_removal_hides_it_with_its_reason(
