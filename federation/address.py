@@ -64,6 +64,7 @@ URL = re.compile(
 )
 FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 KEPT_IN_PATH = "/:@!$&'()*+,;=~%-._"
 KEPT_IN_QUERY = KEPT_IN_PATH + "?"
@@ -177,6 +178,7 @@ def _is_literal(hostname: str) -> bool:
     return True
 
 
+@lru_cache(4096)
 def _canonical_hostname(raw: str) -> str:
     if raw.startswith("["):
         try:
@@ -193,6 +195,6 @@ def _canonical_hostname(raw: str) -> str:
     labels = name.split(".")
     if len(name) > 253 or not all(LABEL.fullmatch(label) for label in labels):
         raise Refused("bad_host")
-    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) and not _is_literal(name):
+    if NUMBER.fullmatch(labels[-1]) and not _is_literal(name):
         raise Refused("bad_host")
     return name

@@ -91,7 +91,7 @@ class Inbox:
         body = _Body(receive)
         try:
             with self.fed.admission.visit(scope["headers"]) as visit:
-                content = await body.read(_declared_length(scope), visit)
+                content = await body.read(visit)
                 visit.come_in()
                 await _take(self.fed, scope, content)
         except Full as full:
@@ -119,9 +119,7 @@ class _Body:
         self._receive = receive
         self._is_whole = False
 
-    async def read(self, declared: int, visit: Visit) -> bytes:
-        if declared > MAX_BODY:
-            raise _TooLarge
+    async def read(self, visit: Visit) -> bytes:
         body = b""
         while not self._is_whole:
             chunk = await self._next()
@@ -238,13 +236,6 @@ def _is_departure(body: bytes) -> bool:
     if isinstance(target, dict):
         target = target.get("id")
     return activity_type(fields) == "Delete" and target == fields.get("actor")
-
-
-def _declared_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value[:20]) if value.isdigit() else 0
-    return 0
 
 
 def _headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:

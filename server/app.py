@@ -93,8 +93,8 @@ def _router(parts: Parts) -> ASGIApp:
     # No redirect for a missing slash: Starlette would build its target from the Host header.
     return Router(
         routes=[
-            *health.routes(parts.services.database),
             *federation_routes(parts.federation),
+            *health.routes(parts.services.database),
             *web_routes(parts.services),
         ],
         redirect_slashes=False,

@@ -25,6 +25,7 @@ PLACES = 256
 BYTES_AT_ONCE = 64 * 1024 * 1024
 BUSY = "This server is busy. Please try again in a moment."
 RETRY_SECONDS = b"5"
+INBOX_BYTES = 1_048_576
 FORM_BYTES = 409_600  # the longest post, percent-encoded in a script of three bytes a letter
 
 INBOX_PATH = re.compile(r"/inbox|/ap/(?:actors/[^/]+|instance)/inbox")
@@ -53,15 +54,17 @@ class RequestGuard:
             await _refuse(send, 421, f"This server answers at {self.site.origin}")
         elif status is not None:
             await _refuse(send, status)
-        elif not has_body or INBOX_PATH.fullmatch(scope["path"]):
-            await self._serve(scope, receive, send)
+        elif length <= INBOX_BYTES and INBOX_PATH.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
         elif length > FORM_BYTES:
             await _refuse(send, 413)
+        elif not has_body:
+            await self._serve(scope, receive, send)
         else:
             await self._read_and_serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in HEALTH_PATHS or INBOX_PATH.fullmatch(scope["path"]):
+        if scope["path"] in HEALTH_PATHS:
             await self.app(scope, receive, send)
         elif self.taken >= PLACES:
             await _refuse(send, 503, BUSY)

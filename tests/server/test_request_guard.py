@@ -96,6 +96,12 @@ async def test_their_good_twins_are_served(port, path):
     assert statuses(await exchange(port, get(path, "forum.example"))) == [200]
 
 
+@pytest.mark.parametrize("path", ["/inbox", "/ap/actors/1/inbox"])
+async def test_the_inbox_may_be_sent_more(port, path):
+    assert b"got 1048576" in await exchange(port, post(path, length=2**20) + b"x" * 2**20)
+    assert statuses(await exchange(port, post(path, length=2**20 + 1))) == [413]
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/inbox/else"])
 async def test_a_body_up_to_the_limit_is_served_and_one_beyond_is_not(port, path):
     most = FORM_BYTES
