@@ -105,6 +105,9 @@ async def reply(
     community = await community_of(conn, parent)
     await _require_author(conn, author, community, origin, now)
     blocked = await is_blocked(conn, author, parent.thread_id, parent.id)
+    if not author.is_local and not community.is_local:
+        # Its own server took the answer; what was answered may be gone by now.
+        parent = replace(parent, state="live")
     access.require_may_answer(community, parent, blocked=blocked)
     draft = _check(draft, is_thread=False, is_ours=origin is None, now=now)
     post_id = _new_id(origin, now)

@@ -73,6 +73,13 @@ limit $3
 """
 
 
+FIND_THREAD = """
+select p.thread_id from posts p
+where p.uri = any($2::text[]) and p.community_id = $1
+order by p.id
+limit 1
+"""
+
 KNOWN = "select p.uri from posts p where p.uri = any($1::text[])"
 
 
@@ -142,6 +149,14 @@ async def list_standing_unfiltered(
 async def list_known_unfiltered(conn: Connection, uris: list[str]) -> set[str]:
     """Those of these posts that are here, or were."""
     return {row["uri"] for row in await conn.fetch(KNOWN, uris)}
+
+
+async def find_thread_unfiltered(
+    conn: Connection, community_id: int, uris: list[str]
+) -> int | None:
+    """The thread that one of these posts is in."""
+    found: int | None = await conn.fetchval(FIND_THREAD, community_id, uris)
+    return found
 
 
 async def drop_old(conn: Connection, before: datetime, limit: int) -> int:

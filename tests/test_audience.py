@@ -483,6 +483,7 @@ UNFILTERED = {
     "forum/editing.py": "the poll of a post that was read",
     "forum/moderation.py": "the community of a post that was read",
     "forum/moves.py": "the standings of somebody who moves",
+    "forum/places.py": "a post that is there already",
     "forum/polls.py": "the poll of a post that was read, and what the voter chose before",
     "forum/reactions.py": "what the person said before to a post that was read",
     "forum/standing.py": "the community of a post that was read",

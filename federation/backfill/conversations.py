@@ -54,6 +54,7 @@ async def _read_context(reading: Reading, url: str) -> None:
             standing = await _standing(reading, uris)
         listed.update(uris)
         for uri in await reading.unknown(uris):
+            await reading.go_into(uris)
             await reading.take(uri)
     if not reading.is_cut:
         missing = [one for one in standing if one.uri not in listed]

@@ -51,6 +51,7 @@ class Reading:
     items_left: int = MAX_ITEMS
     is_cut: bool = False
     failures: Counter[str] = field(default_factory=Counter)
+    thread_id: int | None = None
 
     async def pages(self, url: str) -> AsyncIterator[list[Item]]:
         """What a collection lists, page by page, with no page twice."""
@@ -112,10 +113,27 @@ class Reading:
         async with self.fed.database.write() as conn:
             return await change(conn)
 
+    async def go_into(self, uris: list[str]) -> None:
+        """Read on in the conversation that these posts are in, as far as they are here."""
+        if self.thread_id is None:
+            async with self.fed.database.read() as conn:
+                self.thread_id = await backfills.find_thread_unfiltered(
+                    conn, self.community.id, uris
+                )
+
     def _job(self) -> Job:
         now = self.fed.clock.now()
         return Job(
-            self.fed, self.actor, now, set(), None, b"", {}, budget=self.budget, is_history=True
+            self.fed,
+            self.actor,
+            now,
+            set(),
+            None,
+            b"",
+            {},
+            budget=self.budget,
+            is_history=True,
+            thread_id=self.thread_id,
         )
 
     def _item(self, entry: str | dict[str, Any]) -> Item | None:

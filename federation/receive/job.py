@@ -31,7 +31,8 @@ class Job:
 
     `source_uri` is the id of the activity, of which `body` are the bytes and `fields` the JSON;
     `tries` counts this one. `coming` are the posts that others of this batch bring. `is_history`:
-    nobody tells of it now, we asked for what was said before.
+    nobody tells of it now, we asked for what was said before, in the thread `thread_id` if that
+    is known.
     """
 
     fed: Federation
@@ -44,6 +45,7 @@ class Job:
     tries: int = 1
     budget: Budget = field(default_factory=Budget)
     is_history: bool = False
+    thread_id: int | None = None
 
 
 async def nothing(_: Connection) -> None:

@@ -7,15 +7,16 @@ author's key (FEP-1b12, FEP-fe34, FEP-8b32).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from federation.address import is_same_origin
-from federation.errors import Malformed
+from federation.errors import Gone, Malformed
 from federation.receive.belief import is_proved
 from federation.receive.drafts import draft_of, fit, origin_of, require_wide_enough
 from federation.receive.job import Change, Job, Later
 from federation.vocabulary.types import Create, Post, Update
+from forum import places
 from forum import threads as use_cases
 from forum.errors import NotAllowed, NotFound
 from storage import backfills, threads, tombstones
@@ -24,7 +25,16 @@ from storage.communities import Community
 from storage.db import Connection
 
 MAX_CHAIN = 50
+PATIENCE = 3  # tries in which a post that is not found may still appear
 READ_AGAIN = timedelta(hours=1)  # one conversation is not read more often than this
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A post that was answered and is gone: erased by its author, or not shown any more."""
+
+    uri: str
+    is_erased: bool
 
 
 async def take_post(job: Job, community: Community, told: Create | Post | str) -> Change:
@@ -44,20 +54,22 @@ async def take_post(job: Job, community: Community, told: Create | Post | str) -
 
 async def place(job: Job, community: Community, post: Post) -> Change:
     """The change that stores a post which came from its own server, or proved itself."""
-    chain = await _with_missing_parents(job, post)
-    _require_meant_for(community, chain)
+    chain, lost = await _with_missing_parents(job, post)
+    _require_meant_for(community, chain, lost)
     written = [(one, await author_of(job, one)) for one in chain]
 
     async def change(conn: Connection) -> int | None:
         stored_id = None
+        if lost is not None:
+            await _keep_place(conn, job, community, lost)
         for one, author in written:
             stored_id = await _store(conn, job, community, one, author)
-        if len(written) > 1:  # in mid-thread: there is more beside what was above it
-            root = written[0][0]
+        if len(written) > 1 and not job.is_history:
+            # In mid-thread: there is more beside what was above it.
             since = job.now - READ_AGAIN
             await backfills.add(
                 conn,
-                root.id,
+                written[0][0].id,
                 "thread",
                 community.id,
                 community.host,
@@ -94,13 +106,16 @@ async def author_of(job: Job, post: Post) -> Actor:
     return author
 
 
-def _require_meant_for(community: Community, chain: list[Post]) -> None:
+def _require_meant_for(community: Community, chain: list[Post], lost: Lost | None) -> None:
     """Raises NotAllowed unless the posts themselves say that they are for so many.
 
     The word of the community counts for posts of its own server only: any other would let it show
     everybody here what was written in a closed one elsewhere, and handed to this server for it.
     """
-    if chain[0].in_reply_to is None and community.uri not in chain[0].addressed:
+    top = chain[0]
+    is_placed = top.in_reply_to is not None and lost is None  # by what it answers
+    is_own = lost is not None and is_same_origin(top.id, community.uri)
+    if not is_placed and not is_own and community.uri not in top.addressed:
         raise NotAllowed("other_community")
     for post in chain:
         require_wide_enough(community, post.is_public)
@@ -133,8 +148,11 @@ async def _same(job: Job, uri: str) -> Post:
     return post
 
 
-async def _with_missing_parents(job: Job, post: Post) -> list[Post]:
-    """The post, after those above it that are not here: somebody joined in mid-thread."""
+async def _with_missing_parents(job: Job, post: Post) -> tuple[list[Post], Lost | None]:
+    """The post, after those above it that are not here: somebody joined in mid-thread.
+
+    Where one of them is gone, the chain begins below it.
+    """
     chain = [post]
     while (parent := chain[-1].in_reply_to) is not None and parent not in job.coming:
         async with job.fed.database.read() as conn:
@@ -144,8 +162,22 @@ async def _with_missing_parents(job: Job, post: Post) -> list[Post]:
             raise NotFound
         if len(chain) > MAX_CHAIN or any(one.id == parent for one in chain):
             raise Malformed("circle")
-        chain.append(await _same(job, parent))
-    return chain[::-1]
+        try:
+            chain.append(await _same(job, parent))
+        except Gone as error:
+            if not error.is_final and not job.is_history and job.tries < PATIENCE:
+                raise  # it may be a little early
+            return chain[::-1], Lost(parent, error.is_final)
+    return chain[::-1], None
+
+
+async def _keep_place(conn: Connection, job: Job, community: Community, lost: Lost) -> None:
+    above = None
+    if job.thread_id is not None:
+        above = await threads.read_unfiltered(conn, job.thread_id)
+    await places.keep_place(
+        conn, community, lost.uri, above=above, is_erased=lost.is_erased, now=job.now
+    )
 
 
 async def _store(

@@ -297,6 +297,36 @@ async def test_what_its_community_lists_no_more_is_looked_for_at_its_own_server(
     assert [state for _, state in states] == ["live", "live", "erased", "removed", "live"]
 
 
+@pytest.mark.parametrize(("status", "state"), [(410, "erased"), (404, "removed")])
+async def test_what_answers_a_post_that_is_gone_stands_below_its_place(
+    here: Here, there: There, status: int, state: str
+):
+    uris = [there.note(number) for number in (1, 2, 3, 4)]
+    there.collection("/context", [uris[0], uris[2], uris[3]])
+    there.peer.put("/notes/2", {"id": uris[1], "type": "Tombstone"}, status=status)
+    await read(here, there, there.context)
+    assert await words(here) == [
+        ("<p>Words 1</p>", 1, "live"),
+        ("", 2, state),
+        ("<p>Words 3</p>", 3, "live"),
+        ("<p>Words 4</p>", 4, "live"),
+    ]
+
+
+async def test_a_conversation_whose_beginning_is_gone_stays_one(here: Here, there: There):
+    uris = [there.note(number) for number in (1, 2, 3)]
+    aside = there.note(9, inReplyTo=uris[0])
+    there.collection("/context", [uris[1], uris[2], aside])
+    there.peer.put("/notes/1", {"id": uris[0], "type": "Tombstone"}, status=410)
+    await read(here, there, there.context)
+    assert [row[1:] for row in await words(here)] == [
+        (1, "erased"),
+        (2, "live"),
+        (3, "live"),
+        (2, "live"),
+    ]
+
+
 async def test_what_is_written_here_stands_though_it_is_not_listed(here: Here, there: There):
     """It may be on its way."""
     root = there.note(1)
