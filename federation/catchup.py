@@ -15,6 +15,9 @@ from datetime import timedelta
 
 from federation import quirks
 from federation.context import Federation
+from federation.errors import FederationError
+from federation.fetch import Budget
+from forum.errors import ForumError
 from forum.returning import speak_again
 from storage import backfills, catchup, deliveries, destinations
 from storage.audience import (
@@ -38,6 +41,8 @@ PAUSE = timedelta(seconds=5)
 # What was published at the moment of return, by somebody who still took the server for away.
 MARGIN = timedelta(seconds=30)
 POLL_SECONDS = 2.0
+# Two servers that could not reach each other for weeks have both stopped to speak.
+KNOCK_EVERY = timedelta(days=1)
 
 
 async def run(fed: Federation, stop: asyncio.Event) -> None:
@@ -58,11 +63,24 @@ async def step(fed: Federation) -> bool:
     async with fed.database.read() as conn:
         returned = await catchup.claim(conn, fed.clock.now(), LEASE)
     if returned is None:
-        return swept == SWEPT
+        return swept == SWEPT or await _knock(fed)
     async with fed.database.write() as conn:
         is_over = await _go_on(fed, conn, returned)
     if is_over:
         log.info("%s has been told what it missed", returned.host)
+    return True
+
+
+async def _knock(fed: Federation) -> bool:
+    """Ask one parked server for somebody there: a page that stands in its place answers too."""
+    async with fed.database.read() as conn:
+        parked = await destinations.claim_parked(conn, fed.clock.now(), KNOCK_EVERY)
+    if parked is None:
+        return False
+    if parked.actor_uri is not None:
+        with contextlib.suppress(FederationError, ForumError):
+            await fed.fetcher.actor(parked.actor_uri, Budget(2))
+            fed.hosts.heard(parked.host)
     return True
 
 

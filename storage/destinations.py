@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from storage.db import Connection, fetch_all
+from storage.db import Connection, fetch_all, fetch_one
 
 PATIENCE = timedelta(days=14)  # a host that fails for longer is parked
 MOST_COUNTED = 1000
@@ -105,6 +105,23 @@ where id in (
   for update of x skip locked)
 """
 
+# Somebody there who has to do with this server: their address is asked, to hear whether it is back.
+CLAIM_PARKED = """
+update destinations d set next_at = $1::timestamptz + $2::interval
+where d.host = (
+  select p.host from destinations p
+  where p.parked_at is not null and p.retired_at is null and p.next_at <= $1
+    and exists (select 1 from admitted(p.host))
+  order by p.next_at
+  limit 1
+  for update of p skip locked)
+returning d.host, (
+  select a.uri from actors a
+  where a.host = d.host and not a.is_local and a.state = 'live'
+  order by random()
+  limit 1) as actor_uri
+"""
+
 LOSE = """
 update destinations
 set lost_since = least(lost_since, $2::timestamptz, (
@@ -145,6 +162,7 @@ order by d.back_at is null, coalesce(d.retired_at, d.parked_at, d.failing_since)
 limit $2
 """
 
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A host that this worker has leased. `failures` counts whole-host failures in a row."""
@@ -161,6 +179,12 @@ class HostReport:
     state: str
     next_at: datetime
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    host: str
+    actor_uri: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +235,11 @@ async def revive(conn: Connection, host: str, now: datetime) -> None:
 async def sweep(conn: Connection, limit: int) -> int:
     """Drop what waits for parked hosts; how many rows went."""
     return int((await conn.execute(SWEEP, limit)).rpartition(" ")[2])
+
+
+async def claim_parked(conn: Connection, now: datetime, again: timedelta) -> Parked | None:
+    """A parked host whose turn it is to be asked whether it is back; the next time is `again`."""
+    return await fetch_one(conn, Parked, CLAIM_PARKED, now, again)
 
 
 async def cancel_host(conn: Connection, host: str, now: datetime) -> None:

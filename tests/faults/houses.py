@@ -74,6 +74,7 @@ class House:
         done += await receive.step(self.fed)
         others = [await one.step(self.fed) for one in (catchup, synchronization, backfill)]
         await self.fed.hosts.close()
+        self.fed.hosts._revived.clear()  # what is remembered for moments, by another clock
         return bool(done or any(others))
 
     async def person(self) -> Actor:

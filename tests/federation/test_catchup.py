@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -30,6 +31,7 @@ from tests.factories import (
     make_site,
     make_thread,
 )
+from tests.faults.houses import open_house, settle
 from tests.federation.sink import open_sink
 from tests.federation.wire import (
     MovableClock,
@@ -357,3 +359,34 @@ async def test_r61_what_it_missed_reaches_it_in_order(fed, clock) -> None:
         rows = await conn.fetch("select body from activities where type = 'Announce Create'")
     assert sorted(sink.bodies) == sorted(row["body"] for row in rows)
     assert len(sink.bodies) == 6
+
+
+async def test_a_parked_server_is_asked_once_a_day_whether_it_is_back(
+    new_database: Callable[[], Awaitable[str]],
+) -> None:
+    """Both may have given the other up, and then neither speaks."""
+    clock = MovableClock()
+    async with (
+        open_house(await new_database(), clock) as a,
+        open_house(await new_database(), clock) as b,
+    ):
+        async with a.database.write() as conn:
+            community = await make_community(conn, site=a.site)
+        timo = await b.person()
+        await b.join(timo, community)
+        await settle(a, b)
+        for house, other in ((a, b.site.host), (b, a.site.host)):
+            async with house.database.write() as conn:
+                await park(conn, clock, other)
+        await b.shut_door()
+        clock.move(DAY)
+        await settle(a)
+        assert await a.rows("select parked_at is not null from destinations") == [(True,)]
+        await b.open_door()
+        clock.move(DAY / 2)
+        await settle(a)
+        assert await a.rows("select parked_at is not null from destinations") == [(True,)]
+        clock.move(DAY)
+        await settle(a, b)
+        for house in (a, b):
+            assert await house.rows("select parked_at is not null from destinations") == [(False,)]
