@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from federation.errors import Unsupported
+from federation.address import is_same_origin
+from federation.errors import FederationError, Unsupported
 from federation.receive.belief import require_vouched
 from federation.receive.job import UNDONE_FOR, Change, Job
 from federation.vocabulary.types import PollVote, Post, Reaction, Undo
@@ -54,14 +55,16 @@ def receive_votes(job: Job, votes: tuple[Post, ...]) -> Change:
 async def receive_told_reactions(job: Job, community: Community, told: tuple[Told, ...]) -> Change:
     """What a community elsewhere passes on. Of several, those count that can be believed."""
     believed: list[tuple[Actor, Told]] = []
+    failure: FederationError | ForumError | None = None
     for one in told:
         if isinstance(one, Undo) and not isinstance(one.object, Reaction):
             raise Unsupported("object_type")
         try:
             believed.append((await _giver(job, community, one), one))
-        except ForumError:
-            if len(told) == 1:
-                raise
+        except (FederationError, ForumError) as error:
+            failure = error
+    if failure is not None and not believed:
+        raise failure
 
     async def change(conn: Connection) -> int | None:
         touched = None
@@ -137,7 +140,8 @@ async def _react(
             reaction.kind,
             reaction.content,
             now=job.now,
-            uri=reaction.id or None,
+            # By it the like is undone: nobody keeps that of another server's like for theirs.
+            uri=reaction.id if is_same_origin(reaction.id, actor.uri) else None,
             source_uri=job.source_uri,
         )
     return post.id

@@ -261,3 +261,40 @@ async def test_of_many_votes_together_those_count_that_can_be_believed(
     batch = {"type": "OrderedCollection", "orderedItems": both}
     assert await here.receive(announce(peer, group, batch)) == ("done", "")
     assert await here.fetch("select actor_id from reactions") == [(ada.id,)]
+
+
+async def test_a_voter_who_cannot_be_found_spoils_no_others_votes(
+    here: Here, peer: Peer, ada: Actor, group: Community, rosa: Actor
+):
+    async with here.database.write() as conn:
+        thread = await make_thread(conn, rosa, group, site=here.site)
+    votes_told = [
+        like(peer, f"{peer.origin}/actors/nobody", thread.uri, 2),
+        like(peer, ada.uri, thread.uri),
+    ]
+    batch = {"type": "OrderedCollection", "orderedItems": votes_told}
+    assert await here.receive(announce(peer, group, batch)) == ("done", "")
+    assert await here.fetch("select actor_id from reactions") == [(ada.id,)]
+
+
+async def test_r31_who_borrows_the_id_of_a_like_does_not_keep_it_from_being_undone(
+    here: Here,
+    peer: Peer,
+    other_peer: Peer,
+    ada: Actor,
+    community: Community,
+    thread: Post,
+    rosa: Actor,
+):
+    told = like(peer, ada.uri, thread.uri)
+    await here.receive(told)
+    group = await here.actor(other_peer.actor("group", kind="Group"))
+    async with here.database.write() as conn:
+        found = await read_unfiltered(conn, group.id)
+        assert found is not None
+        await join(conn, found, rosa)
+        other = await make_thread(conn, rosa, found, site=here.site)
+    borrowed = {**like(other_peer, other_peer.actor("eve"), other.uri), "id": told["id"]}
+    assert await here.receive(announce(other_peer, found, borrowed)) == ("done", "")
+    assert await here.receive(undo(peer, told["id"], actor=ada.uri)) == ("done", "")
+    assert await here.fetch("select 1 from reactions where actor_id = $1", ada.id) == []
