@@ -96,13 +96,17 @@ async def reply(
     now: datetime,
     origin: Origin | None = None,
     submission: str | None = None,
+    community: Community | None = None,
 ) -> Post:
-    """Answer a post that the caller read as the author sees it; see `start_thread` for the rest."""
+    """Answer a post that the caller read as the author sees it; see `start_thread` for the rest.
+
+    `community` is the parent's, if the caller has read it in this transaction.
+    """
     if submission is not None:
         made = await posts.claim_submission(conn, author.id, submission)
         if made is not None:
             return made
-    community = await community_of(conn, parent)
+    community = community or await community_of(conn, parent)
     await _require_author(conn, author, community, origin, now)
     blocked = await is_blocked(conn, author, parent.thread_id, parent.id)
     if not author.is_local and not community.is_local:

@@ -42,7 +42,14 @@ async def receive_create(job: Job, create: Create) -> Change:
             community = await _local_community(conn, parent.community_id)
             require_wide_enough(community, is_public)
             stored = await use_cases.reply(
-                conn, site, author, parent, fit(draft, community), now=job.now, origin=origin
+                conn,
+                site,
+                author,
+                parent,
+                fit(draft, community),
+                now=job.now,
+                origin=origin,
+                community=community,
             )
         else:
             community = await _addressed_community(conn, job, post, addressed)
