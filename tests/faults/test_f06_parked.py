@@ -95,6 +95,7 @@ async def test_f06_after_two_weeks_away_both_have_the_same_trees_again(
             await make_reply(conn, rosa, known[1], site=a.site)
             await make_thread(conn, rosa, home, site=a.site, title="To your house")
         await settle(a)
+        clock.move(timedelta(seconds=1))
         async with a.database.write() as conn:
             for post in changed:
                 draft = make_draft("Corrected", "Right.")

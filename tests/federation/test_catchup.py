@@ -136,6 +136,7 @@ async def test_an_edit_follows_what_it_changes(fed, clock) -> None:
         clock.move(DAY)
         thread = await make_thread(conn, owner, community)
     await publish_all(fed)
+    clock.move(timedelta(seconds=1))
     async with fed.database.write() as conn:
         draft = make_draft("How was your day?", "Better than I thought.")
         await edit_post(conn, owner, thread, draft, now=clock.now())
