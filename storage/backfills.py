@@ -13,11 +13,12 @@ from storage.db import Connection, fetch_all, fetch_one
 
 MAX_TRIES = 5
 
-# What is being read at this moment is read once more afterwards: `due_at` is newer then.
+# What is being read at this moment is read once more afterwards: `due_at` is newer then. Each
+# community has rows of its own: none takes away what is to be read for another by naming it.
 ADD = """
 insert into backfills as b (uri, kind, community_id, host, due_at)
 values ($1, $2, $3, $4, $5)
-on conflict (uri) do update
+on conflict (uri, community_id) do update
 set due_at = case when b.done_at is null and b.claimed_until is null
     then least(b.due_at, excluded.due_at) else excluded.due_at end,
   tries = 0, reason = '', done_at = null
@@ -28,8 +29,8 @@ LOCK_CLAIMING = "select pg_advisory_xact_lock(hashtext('backfills'))"
 
 CLAIM = """
 update backfills set claimed_until = $1::timestamptz + $2::interval, tries = tries + 1
-where uri = (
-  select b.uri from backfills b
+where (uri, community_id) = (
+  select b.uri, b.community_id from backfills b
   where b.done_at is null and b.due_at <= $1
     and (b.claimed_until is null or b.claimed_until <= $1)
     and not exists (
@@ -46,19 +47,20 @@ update backfills
 set claimed_until = null, reason = '',
   done_at = case when due_at <= $2 then $3::timestamptz end,
   tries = case when due_at <= $2 then tries else 0 end
-where uri = $1
+where uri = $1 and community_id = $4
 """
 
 RETRY = """
 update backfills
 set claimed_until = null, reason = $2, due_at = $3::timestamptz + $4::interval,
   done_at = case when tries >= $5::integer then $3 end
-where uri = $1
+where uri = $1 and community_id = $6
 """
 
 DROP_OLD = """
 delete from backfills
-where uri in (select b.uri from backfills b where b.done_at < $1 order by b.uri limit $2)
+where (uri, community_id) in (
+  select b.uri, b.community_id from backfills b where b.done_at < $1 order by b.uri limit $2)
 """
 
 # Of people elsewhere only: whether something that was written here stands is said here.
@@ -129,14 +131,14 @@ async def claim(conn: Connection, now: datetime, lease: timedelta) -> Backfill |
 
 async def finish(conn: Connection, backfill: Backfill, now: datetime) -> None:
     """It was read; once more is still due if that was asked for meanwhile."""
-    await conn.execute(FINISH, backfill.uri, backfill.due_at, now)
+    await conn.execute(FINISH, backfill.uri, backfill.due_at, now, backfill.community_id)
 
 
 async def retry(
     conn: Connection, backfill: Backfill, reason: str, now: datetime, wait: timedelta
 ) -> None:
     """Read it again after `wait`; after five tries no more, until somebody asks for it."""
-    await conn.execute(RETRY, backfill.uri, reason, now, wait, MAX_TRIES)
+    await conn.execute(RETRY, backfill.uri, reason, now, wait, MAX_TRIES, backfill.community_id)
 
 
 async def list_standing_unfiltered(

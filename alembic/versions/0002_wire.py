@@ -154,7 +154,7 @@ create table follower_checks (
 -- Conversations and communities elsewhere that are to be read again, because something was missed.
 -- A row stays for a day when it is done, so that nobody makes us read the same again and again.
 create table backfills (
-  uri text primary key check (octet_length(uri) between 1 and 2048),
+  uri text not null check (octet_length(uri) between 1 and 2048),
   kind text not null check (kind in ('community', 'thread')),
   community_id bigint not null references communities,
   host text not null,
@@ -162,7 +162,8 @@ create table backfills (
   due_at timestamptz not null default now(),
   claimed_until timestamptz,
   done_at timestamptz,
-  reason text not null default ''
+  reason text not null default '',
+  primary key (uri, community_id)
 );
 create index backfills_due on backfills (due_at) where done_at is null;
 

@@ -403,3 +403,19 @@ async def test_what_is_asked_for_while_it_is_read_is_read_once_more(here: Here, 
         assert await backfills.claim(conn, later, timedelta(minutes=1)) is None
         await add(later)
         assert await backfills.claim(conn, later, timedelta(minutes=1)) is not None
+
+
+async def test_a_community_that_names_anothers_thread_keeps_nobody_from_reading_it(
+    here: Here, there: There
+):
+    now = SystemClock().now()
+    other = await here.actor(there.peer.actor("other", kind="Group"))
+    wanted = {other.id, there.community.id}
+    async with here.database.write() as conn:
+        for community_id in (other.id, there.community.id):
+            await backfills.add(conn, there.context, "thread", community_id, there.peer.host, now)
+        read = set()
+        while (claimed := await backfills.claim(conn, now, timedelta(minutes=1))) is not None:
+            read.add(claimed.community_id)
+            await backfills.finish(conn, claimed, now)
+        assert read == wanted
