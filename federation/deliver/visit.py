@@ -180,13 +180,16 @@ def _hold(
     visit: Visit, row: Due, status: int | None, error: str, asked: timedelta | None = None
 ) -> Result:
     """Try this one later, or give it up after two weeks. Several in a row speak for the host."""
-    if visit.now - row.created_at > PATIENCE:
-        return _finish(visit, row, f"given up: {error}")
     visit.held += 1
     visit.error = error
     most = 1 if visit.destination.failures else AT_ONCE_PER_HOST
     if visit.held >= most and not visit.answered:
         visit.is_over = True
+    if visit.now - row.created_at > PATIENCE:
+        log.info("delivery %s given up: %s", row.id, error)
+        visit.error = f"given up: {error}"
+        visit.done += 1
+        return row.id
     wait = wait_after(row.tries)
     return Held(row.id, visit.now + max(wait, asked or wait), status, error[:500])
 

@@ -322,6 +322,22 @@ async def test_a_delivery_that_fails_for_two_weeks_is_given_up(
             assert "given up" in (await destination(conn, sink))["last_error"]
 
 
+async def test_what_is_given_up_does_not_count_as_an_answer(fed, database, clock, author) -> None:
+    """Else a host that takes nothing is well again each time, and never owed what it missed."""
+    async with open_sink(Sink(lambda _: (500, {}))) as sink:
+        await send(database, clock, author, [sink], *[str(number) for number in range(9)])
+        await deliver.step(fed)
+        async with database.write() as conn:
+            began = (await destination(conn, sink))["failing_since"]
+            await conn.execute("update deliveries set created_at = $1", clock.now() - 15 * DAY)
+        clock.move(timedelta(hours=1))
+        await deliver.step(fed)
+        async with database.read() as conn:
+            assert await waiting(conn) == 8
+            row = await destination(conn, sink)
+            assert (row["failing_since"], row["failures"]) == (began, 2)
+
+
 async def test_many_errors_and_no_success_speak_for_the_whole_host(
     fed, database, clock, author
 ) -> None:
