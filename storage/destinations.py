@@ -131,10 +131,14 @@ where host = $1 or right(host, length($1) + 1) = '.' || $1
 """
 
 DROP = """
-delete from deliveries
-where host in (
-  select d.host from destinations d
-  where d.host = $1 or right(d.host, length($1) + 1) = '.' || $1)
+with locked as materialized (
+  select x.id
+  from destinations d
+  join deliveries x on x.host = d.host
+  where d.host = $1 or right(d.host, length($1) + 1) = '.' || $1
+  order by x.id
+  for update of x)
+delete from deliveries x using locked l where x.id = l.id
 """
 
 MOVE_INBOX = """

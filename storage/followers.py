@@ -13,21 +13,26 @@ from storage.db import Connection, fetch_all, fetch_one
 
 CHECKED_AGAIN = timedelta(hours=1)
 
-# XOR of the SHA-256 of each follower's id, as bits; all zero for nobody.
+# XOR of the SHA-256 of each follower's id, as bits; all zero for nobody. From server to person to
+# membership, each by its index: the planner is left no other way, since it often knows nothing yet
+# of tables that have just been filled.
 DIGESTS = """
 select k.community_id, k.host,
   coalesce(f.digest, repeat('0', 256)::bit(256))::text as bits,
-  coalesce(f.number, 0) as number
+  f.number
 from unnest($1::bigint[], $2::text[]) as k (community_id, host)
 join actors c on c.id = k.community_id and c.is_local and c.kind = 'community'
-left join (
-  select n.community_id, n.host, count(*) as number,
-    bit_xor(('x' || encode(sha256(convert_to(a.uri, 'UTF8')), 'hex'))::bit(256)) as digest
-  from unnest($1::bigint[], $2::text[]) as n (community_id, host)
-  join actors a on a.host = n.host and not a.is_local and a.state = 'live'
-  join memberships m on m.community_id = n.community_id and m.actor_id = a.id
-    and m.state = 'accepted'
-  group by n.community_id, n.host) f on f.community_id = k.community_id and f.host = k.host
+cross join lateral (
+  select count(*) as number,
+    bit_xor(('x' || encode(sha256(convert_to(p.uri, 'UTF8')), 'hex'))::bit(256)) as digest
+  from (
+    select a.id, a.uri from actors a
+    where a.host = k.host and not a.is_local and a.state = 'live'
+    offset 0) p
+  where (
+    select m.state from memberships m
+    where m.community_id = k.community_id and m.actor_id = p.id) = 'accepted'
+  offset 0) f
 """
 
 LIST_THERE = """

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
+
+import asyncpg
 
 from federation.client import Response
 from federation.context import Federation
@@ -14,6 +17,8 @@ from storage import deliveries
 from storage.db import Connection
 from storage.deliveries import Due
 from storage.keys import SigningKey, read_signing_key
+
+log = logging.getLogger("dazzle.deliver")
 
 MAX_KEYS = 4096
 PER_HOST = 32
@@ -49,7 +54,10 @@ class Courier:
         announced = {
             (row.actor_id, row.host) for due in rows.values() for row in due if _is_to_members(row)
         }
-        await self.digests.prepare(conn, announced)
+        try:
+            await self.digests.prepare(conn, announced)
+        except (TimeoutError, asyncpg.PostgresError):
+            log.warning("deliveries go without what their followers come to", exc_info=True)
         return rows
 
     async def post(self, row: Due, inbox: str, key: SigningKey) -> Response:
