@@ -68,10 +68,10 @@ class Net:
         answers = self.names.get(hostname)
         if answers is not None:
             return answers.pop(0) if len(answers) > 1 else answers[0]
-        name = _peer_of(hostname)
-        if name is None:
+        address = address_of(hostname)
+        if address is None:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return [ADDRESSES[name]]
+        return [address]
 
     async def dial(self, address: str, port: int) -> socket.socket:
         self.seen.dials.append(f"{address}:{port}")
@@ -84,6 +84,11 @@ class Net:
         query = scope["query_string"].decode()
         self.seen.asks.append(host + scope["raw_path"].decode() + (f"?{query}" if query else ""))
         await self.peers[_peer_of(host) or NAMES[0]](scope, receive, send)
+
+
+def address_of(hostname: str) -> str | None:
+    name = _peer_of(hostname)
+    return None if name is None else ADDRESSES[name]
 
 
 def _peer_of(hostname: str) -> str | None:

@@ -13,8 +13,11 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
+from federation import backfill, synchronization
+from federation.sync_header import digest_of
+from storage import backfills
 from storage.communities import read_unfiltered
-from tests.badinput.oracle import QUEUES, Act, Expected
+from tests.badinput.oracle import QUEUES, Case, Expected
 from tests.badinput.world import SITE, Answer, World
 from tests.factories import join
 from tests.federation.peer import KEYS, pem_of
@@ -24,14 +27,6 @@ POSTED = frozenset({"posts", "events"})
 REFUSED = Expected(202, "refused")
 ANY = Expected(202, "done|waiting|refused", lines=-1)
 SEARCHED = Expected(404, lines=0)  # what somebody looks for is told to no log
-
-
-@dataclass(frozen=True)
-class Case:
-    """One request. Of the good ones `asks` may be empty: what they ask is told by `fetches`."""
-
-    act: Act
-    expected: Expected
 
 
 Bad = Callable[[World, str], Case]
@@ -258,6 +253,197 @@ def _in_header(url: str) -> str:
     return re.sub(r"[\t\x80-\U0010ffff]", lambda found: quote(found[0]), url)
 
 
+def announced_like(world: World, url: str) -> Case:
+    """Who likes something is read before it is told that they proved it."""
+    like = world.activity("Like", world.thread.uri, actor=url)
+    return _sent(world, world.announce(like), REFUSED)
+
+
+def good_like(world: World) -> Case:
+    """Of somebody of the community's own server, about a post in it."""
+    thread = world.in_group()
+
+    async def act() -> Answer:
+        await world.post(world.announce(world.create(thread)))
+        await world.work()
+        return await world.post(world.announce(world.activity("Like", thread["id"])))
+
+    return Case(act, TAKEN)
+
+
+def announced_actor(world: World, url: str) -> Case:
+    """An actor who is said to look different now is read at their own server."""
+    document = {"id": url, "type": "Person", "inbox": f"{url}/inbox"}
+    update = world.activity("Update", document, actor=url)
+    return _sent(world, world.announce(update), REFUSED)
+
+
+def announced_moderator(world: World, url: str) -> Case:
+    """Who removed a post; where they cannot be found it was the community itself."""
+    thread = world.in_group()
+
+    async def act() -> Answer:
+        await world.post(world.announce(world.create(thread)))
+        await world.work()
+        delete = world.activity("Delete", thread["id"], actor=url)
+        return await world.post(world.announce(delete))
+
+    removed = frozenset({"posts", "events", "modlog", "tombstones", "actors"})
+    return Case(act, replace(ANY, changes=removed))
+
+
+def announced_proof(world: World, url: str) -> Case:
+    """A post of a third server with a proof, whose key is asked for there, and then the post."""
+    return _sent(world, world.announce(_proved(world, url, url)), REFUSED)
+
+
+def good_proof(world: World) -> Case:
+    """One that does not hold: the post is read where it was written."""
+    author = f"https://{THIRD}/actors/iris"
+    return _sent(world, world.announce(_proved(world, third_note(world), author)), TAKEN)
+
+
+def _proved(world: World, uri: str, author: str) -> dict[str, Any]:
+    proof = {
+        "type": "DataIntegrityProof",
+        "cryptosuite": "eddsa-jcs-2022",
+        "verificationMethod": f"{author}#ed25519-key",
+        "proofPurpose": "assertionMethod",
+        "created": world.clock.now().isoformat(),
+        "proofValue": "z" + "2" * 87,
+    }
+    return world.in_group(id=uri, attributedTo=author, proof=proof)
+
+
+def move_target(world: World, url: str) -> Case:
+    """Both say so: the old account in its document, which is read again for it."""
+    uri = world.there.actor(f"m{_number(world)}", movedTo=url)
+
+    async def act() -> Answer:
+        await world.actor(uri)
+        return await world.post(world.activity("Move", uri, actor=uri, target=url))
+
+    known = frozenset({"actors", "actor_keys"})
+    return Case(act, replace(REFUSED, may_ask=(_asked(uri),), changes=known))
+
+
+def good_move(world: World) -> Case:
+    """The new account says that it is the old one, which then moves to it."""
+    third, name = world.net[THIRD], f"m{_number(world)}"
+    third.nodeinfo("mastodon")
+    case = move_target(world, f"{third.origin}/actors/{name}")
+    old = f"{world.there.origin}/actors/m{int(_number(world)) - 1}"
+    third.actor(name, alsoKnownAs=[old])
+    return Case(case.act, TAKEN)
+
+
+# Read by what reads things again.
+
+
+READ = frozenset({"backfills", "posts", "events", "actors", "actor_keys"})
+READING = Expected(200, lines=-2, changes=READ)
+
+
+def _reading(world: World, uri: str, kind: str, *asked: str) -> Case:
+    async def act() -> Answer:
+        start = perf_counter()
+        now = world.clock.now()
+        await world.observer.execute("delete from backfills")
+        async with world.database.write() as conn:
+            await backfills.add(conn, uri, kind, world.group.id, "there.test", now)
+        while await backfill.step(world.fed):
+            pass
+        return Answer(200, perf_counter() - start)
+
+    return Case(act, _asking(READING, *asked))
+
+
+def _put(world: World, document: dict[str, Any]) -> str:
+    uri = document["id"]
+    return world.there.put(uri.removeprefix(world.there.origin), document)
+
+
+def _page(world: World, **changed: Any) -> str:
+    return _put(world, {"id": world.new_uri("pages"), "type": "OrderedCollection", **changed})
+
+
+def outbox(world: World, url: str) -> Case:
+    world.there.actor("group", kind="Group", outbox=url)
+    return _reading(world, world.group.uri, "community", world.group.uri)
+
+
+def next_page(world: World, url: str) -> Case:
+    first = _page(world, orderedItems=[], next=url)
+    world.there.actor("group", kind="Group", outbox=first)
+    return _reading(world, world.group.uri, "community", world.group.uri, first)
+
+
+def listed_item(world: World, url: str) -> Case:
+    context = _page(world, orderedItems=[url])
+    return _reading(world, context, "thread", context, context)
+
+
+def listed_context(world: World, url: str) -> Case:
+    """The conversation that a post says to be in, which must be of the community's own server."""
+    note = world.in_group(context=url)
+    return _reading(world, _put(world, note), "thread", note["id"])
+
+
+def listed_replies(world: World, url: str) -> Case:
+    note = world.in_group(replies=url)
+    return _reading(world, _put(world, note), "thread", note["id"])
+
+
+def good_page(make: Bad) -> Good:
+    """A page of the community's own server."""
+
+    def good(world: World) -> Case:
+        return Case(make(world, _page(world, orderedItems=[])).act, replace(FOUND, changes=READ))
+
+    return good
+
+
+def members_header(world: World, url: str) -> Case:
+    """The list of members that the header of a delivery names."""
+    return _compared(world, url)
+
+
+def members_page(world: World, url: str) -> Case:
+    page = _page(world, orderedItems=[], next=url)
+    return _compared(world, page, page)
+
+
+def _compared(world: World, url: str, *asked: str) -> Case:
+    body, headers = world.sign(world.announce(world.thread.uri))
+    headers["collection-synchronization"] = (
+        f'collectionId="{world.group.uri}/followers", url="{_in_header(url)}", '
+        f'digest="{digest_of(_members(world))}"'
+    )
+
+    async def act() -> Answer:
+        await world.observer.execute("delete from follower_checks")
+        world.fed.notes._noted.clear()
+        answer = await world.send(body, headers)
+        await world.fed.notes.close()
+        while await synchronization.step(world.fed):
+            pass
+        return answer
+
+    told = Expected(202, "done|refused", lines=-2, changes=frozenset({"follower_checks"}))
+    return Case(act, _asking(told, *asked))
+
+
+def _members(world: World) -> list[str]:
+    """Another list than stands here: with somebody more."""
+    return [world.person.uri, SITE.actor_uri(99)]
+
+
+def good_members(world: World) -> Case:
+    """A list of the community's own server."""
+    page = _page(world, orderedItems=_members(world))
+    return Case(_compared(world, page).act, Expected(202, "done|refused", lines=1))
+
+
 # Asked for by somebody here.
 
 
@@ -394,6 +580,21 @@ FETCHED: dict[str, Sink] = {
     ),
     "host that somebody looks for": Sink(search_host, good_host, fetches=True),
     "link of WebFinger": Sink(webfinger_link, good_link, fetches=True),
+    "actor of an announced Update": Sink(
+        announced_actor,
+        _with(announced_actor, lambda world: world.net[THIRD].actor(f"u{_number(world)}"), TAKEN),
+        fetches=True,
+    ),
+    "moderator of an announced Delete": Sink(
+        announced_moderator,
+        _with(
+            announced_moderator, lambda world: world.net[THIRD].actor(f"d{_number(world)}"), TAKEN
+        ),
+        fetches=True,
+    ),
+    "target of Move": Sink(move_target, good_move, fetches=True),
+    "key of a proof": Sink(announced_proof, good_proof, fetches=True),
+    "item of a conversation": Sink(listed_item, _with(listed_item, third_note, FOUND), True),
 }
 
 NEVER_FETCHED: dict[str, Sink] = {
@@ -410,5 +611,17 @@ NEVER_FETCHED: dict[str, Sink] = {
     "object of Accept": Sink(_about("Accept"), _good_answer("Accept")),
     "object of Reject": Sink(_about("Reject"), _good_answer("Reject")),
     "link of NodeInfo": Sink(nodeinfo_link, good_nodeinfo),
+    "actor of an announced Like": Sink(announced_like, good_like),
+    **{
+        f"object of {kind}": _own(_about(kind), lambda world: world.thread.uri)
+        for kind in ("Like", "Dislike")
+    },
+    "object of Update": _own(_about("Update"), lambda world: world.ada),
+    "outbox of a community": Sink(outbox, good_page(outbox)),
+    "next page of an outbox": Sink(next_page, good_page(next_page)),
+    "context of a conversation": Sink(listed_context, good_page(listed_context)),
+    "replies of a conversation": Sink(listed_replies, good_page(listed_replies)),
+    "list of members": Sink(members_header, good_members),
+    "next page of a list of members": Sink(members_page, good_members),
     **{f"{name} of a post": _post_sink(name) for name in POST_FIELDS},
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from tests.badinput.addresses import Vector, one_each, other_ports, other_schemes
-from tests.badinput.sinks import FETCHED, NEVER_FETCHED, POST_FIELDS
+from tests.badinput.sinks import FETCHED, NEVER_FETCHED, POST_FIELDS, Sink
+
+SIZE = 12
 
 
 def aimed(name: str, number: int) -> list[tuple[str, str]]:
@@ -42,11 +45,28 @@ def _fits(name: str, url: str) -> bool:
     return not name.startswith("host") or url.startswith("https://")
 
 
-AT_FETCHED = [
-    (name, what, url) for number, name in enumerate(FETCHED) for what, url in aimed(name, number)
-]
-AT_NEVER_FETCHED = [
-    (name, what, url)
-    for number, name in enumerate(NEVER_FETCHED)
-    for what, url in aimed(name, number)
-]
+@dataclass(frozen=True)
+class Batch:
+    """Some of what goes into one sink: judged together, because each judgement costs as much."""
+
+    sink: str
+    number: int
+    urls: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"SSRF-08 {self.sink} {self.number}"
+
+
+def batches(sinks: dict[str, Sink]) -> list[Batch]:
+    found = []
+    for number, name in enumerate(sinks):
+        urls = aimed(name, number)
+        found += [
+            Batch(name, start // SIZE, tuple(urls[start : start + SIZE]))
+            for start in range(0, len(urls), SIZE)
+        ]
+    return found
+
+
+BATCHES_FETCHED = batches(FETCHED)
+BATCHES_NEVER_FETCHED = batches(NEVER_FETCHED)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.badinput.oracle import Oracle, in_one_loop
 from tests.badinput.sinks import FETCHED, THIRD, Sink
-from tests.badinput.targets import AT_FETCHED
+from tests.badinput.targets import BATCHES_FETCHED, Batch
 from tests.badinput.world import World
 
 pytestmark = in_one_loop()
 
 
-@pytest.mark.parametrize(
-    ("name", "url"),
-    [(name, url) for name, _, url in AT_FETCHED],
-    ids=[what for _, what, _ in AT_FETCHED],
-)
-async def test_a_url_that_we_fetch_leads_nowhere_inside(
-    world: World, oracle: Oracle, name: str, url: str
-):
-    case = FETCHED[name].bad(world, url)
-    verdict = await oracle.judge(case.act, case.expected)
+@pytest.mark.parametrize("batch", BATCHES_FETCHED, ids=str)
+async def test_urls_that_we_fetch_lead_nowhere_inside(world: World, oracle: Oracle, batch: Batch):
+    sink = FETCHED[batch.sink]
+    makes = [partial(sink.bad, world, url) for _, url in batch.urls]
+    verdict = await oracle.judge_all(makes)
     assert set(verdict.net.lookups) <= {ask.partition("/")[0] for ask in verdict.net.asks}
 
 

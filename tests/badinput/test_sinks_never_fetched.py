@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.badinput.oracle import Oracle, in_one_loop
 from tests.badinput.sinks import NEVER_FETCHED, THIRD, Sink
-from tests.badinput.targets import AT_NEVER_FETCHED
+from tests.badinput.targets import BATCHES_NEVER_FETCHED, Batch
 from tests.badinput.world import World
 
 pytestmark = in_one_loop()
 
 
-@pytest.mark.parametrize(
-    ("name", "url"),
-    [(name, url) for name, _, url in AT_NEVER_FETCHED],
-    ids=[what for _, what, _ in AT_NEVER_FETCHED],
-)
-async def test_a_url_that_we_never_fetch_leads_nowhere_inside(
-    world: World, oracle: Oracle, name: str, url: str
+@pytest.mark.parametrize("batch", BATCHES_NEVER_FETCHED, ids=str)
+async def test_urls_that_we_never_fetch_lead_nowhere_inside(
+    world: World, oracle: Oracle, batch: Batch
 ):
-    case = NEVER_FETCHED[name].bad(world, url)
-    verdict = await oracle.judge(case.act, case.expected)
+    sink = NEVER_FETCHED[batch.sink]
+    makes = [partial(sink.bad, world, url) for _, url in batch.urls]
+    verdict = await oracle.judge_all(makes)
     assert set(verdict.net.lookups) <= {ask.partition("/")[0] for ask in verdict.net.asks}
 
 
