@@ -6,7 +6,6 @@ like any other.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import re
@@ -33,7 +32,6 @@ from storage.keys import Key
 refusals = logging.getLogger("dazzle.refused")
 
 MAX_BODY = 1024 * 1024
-AUTHENTICATE_SECONDS = 20.0
 RETRY_AFTER = 60
 
 # Idempotent changes of state, whose ids some servers use again (Misskey).
@@ -152,8 +150,7 @@ def routes(fed: Federation) -> list[Route]:
 
 async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
     try:
-        async with asyncio.timeout(AUTHENTICATE_SECONDS):
-            key = await authenticate(fed, scope, body)
+        key = await authenticate(fed, scope, body)
     except Gone as error:
         if error.is_final and _is_departure(body):
             await _keep_goodbye(fed, body)

@@ -52,8 +52,10 @@ class Keeper:
     async def _run(self) -> None:
         while self._waiting:
             try:
-                async with self._database.read() as conn:
-                    await self._keep_all(conn)
+                async with asyncio.timeout(COMMIT_SECONDS) as limit:
+                    async with self._database.read() as conn:
+                        limit.reschedule(None)
+                        await self._keep_all(conn)
             except Exception as error:
                 _settle([done for _, done in self._take()], error)
 

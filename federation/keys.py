@@ -32,6 +32,7 @@ MAX_PEM = 4096
 FRESH_SECONDS = 30.0  # a suspension or a new key elsewhere is noticed after this
 FAILED_SECONDS = 600.0
 REFETCH_SECONDS = 60.0  # between two refetches of one key that both changed nothing
+WAIT_SECONDS = 20.0  # a request waits no longer for a key; the fetch itself goes on
 MAX_ENTRIES = 5000
 
 Fetch = Callable[[str], Coroutine[None, None, Key]]
@@ -99,7 +100,10 @@ class KeyCache:
         return key_uri in self._known
 
     async def find(self, key_uri: str) -> Key:
-        """The key, stored or fetched now. Raises FederationError, or ForumError from the policy."""
+        """The key, stored or fetched now.
+
+        Raises FederationError, ForumError from the policy, TimeoutError when it takes too long.
+        """
         known = self._fresh(key_uri) or await self.known(key_uri)
         return known or self._fresh(key_uri) or await self._fetch_once(key_uri)
 
@@ -144,7 +148,8 @@ class KeyCache:
             task = asyncio.create_task(self._fetch(key_uri))
             self._running[key_uri] = task
             task.add_done_callback(lambda done: self._fetched(key_uri, done))
-        return await asyncio.shield(task)
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await asyncio.shield(task)
 
     def _fetched(self, key_uri: str, task: asyncio.Task[Key]) -> None:
         del self._running[key_uri]
