@@ -10,7 +10,7 @@ import http_sf
 from federation.signatures.algorithms import RSA_SHA256
 from federation.signatures.types import MAX_HEADER
 
-# What our own 401 and 403 answers ask for.
+# What our own documents, and a 401 of the inbox, ask for.
 ACCEPT_SIGNATURE = "accept-signature"
 OFFER_FOR_GET = 'sig1=("@method" "@target-uri");created;keyid'
 OFFER_FOR_POST = 'sig1=("@method" "@target-uri" "content-digest");created;keyid'
