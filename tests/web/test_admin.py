@@ -173,7 +173,7 @@ async def test_servers_that_do_not_answer_are_told_of_in_plain_words(
     began, parked = now - timedelta(days=3), now - timedelta(days=20)
     async with database.write() as conn:
         for row in (
-            ("ill.test", began, None, None, None, None, "502"),
+            ("ill.test", began, None, None, None, None, "given up: 502"),
             ("lost.test", parked, now, None, parked, None, "ConnectError"),
             ("gone.test", None, None, began, began, None, "410"),
             ("back.test", None, None, None, parked, began, "TimeoutError"),

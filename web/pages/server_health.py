@@ -32,14 +32,15 @@ async def list_shown(conn: Connection, now: datetime) -> list[ShownServer]:
 
 def shown(ill: Ill) -> ShownServer:
     state, since = _state_of(ill)
-    has_answered = ill.last_error.isdecimal()
+    error = ill.last_error.removeprefix("given up: ")
+    has_answered = error.isdecimal()
     return ShownServer(
         host=ill.host,
         state=state,
         since=since,
         until=(ill.failing_since or since) + PATIENCE,
-        status=ill.last_error if has_answered else "",
-        trouble="" if has_answered else ill.last_error,
+        status=error if has_answered else "",
+        trouble="" if has_answered else error,
         waiting=ill.waiting,
     )
 
