@@ -87,7 +87,7 @@ REFUSED = {
     "not HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     "a target of another host": (b"GET http://evil.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 421),
     "a target with a user": (b"GET http://u@forum.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "a target that is no web page": (b"GET ftp://forum.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a target of no page": (b"GET ftp://forum.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "a target without a path": (b"GET http://forum.example HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "a tunnel": (b"CONNECT evil.example:80 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "an asterisk": (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
