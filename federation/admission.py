@@ -25,6 +25,7 @@ log = logging.getLogger("dazzle.admission")
 # How long a sender waits is the number of places through what is done in a second: half a second
 # on a machine that takes a hundred a second, where others take a thousand.
 KNOWN_AT_ONCE = 48
+KNOWN_PER_HOST = 20  # less than half, since a flood's places are never empty, and others' are
 # Their keys are to be read or fetched: they may wait for seconds, and keep nobody else waiting.
 STRANGERS_AT_ONCE = 128
 STRANGERS_PER_HOST = 16
@@ -128,7 +129,7 @@ class Admission:
     """`knows` tells whether a key is in memory, so that nothing has to be asked for it."""
 
     def __init__(self, database: Database, knows: Callable[[str], bool]) -> None:
-        self.known = Room(KNOWN_AT_ONCE, KNOWN_AT_ONCE // 2)
+        self.known = Room(KNOWN_AT_ONCE, KNOWN_PER_HOST)
         self.strangers = Room(STRANGERS_AT_ONCE, STRANGERS_PER_HOST)
         self.bytes_held = 0
         self.behind: frozenset[str] = frozenset()

@@ -14,13 +14,20 @@ import httpx
 import pytest
 
 from federation import admission
-from federation.admission import BYTES_AT_ONCE, KNOWN_AT_ONCE, STRANGERS_PER_HOST, Admission, Full
+from federation.admission import (
+    BYTES_AT_ONCE,
+    KNOWN_AT_ONCE,
+    KNOWN_PER_HOST,
+    STRANGERS_PER_HOST,
+    Admission,
+    Full,
+)
 from storage.db import Database
 from tests.federation.conftest import Here
 from tests.federation.peer import Peer, post_signed, signed_headers
 from tests.federation.test_inbox import note
 
-HALF = KNOWN_AT_ONCE // 2
+MINE = KNOWN_PER_HOST
 HELD_SECONDS = 15.0
 
 
@@ -65,32 +72,33 @@ async def test_one_server_takes_at_most_half_of_the_places_and_others_still_come
     assert (await post_signed(here.inbox, note(other_peer, eve, 0))).status_code == 202
     known = here.fed.admission.known
     async with held(here, "inbox"):
-        first = posting(here, peer, ada, range(1, HALF + 1))
-        await until(lambda: known.taken == HALF)
+        first = posting(here, peer, ada, range(1, MINE + 1))
+        await until(lambda: known.taken == MINE)
         refused = await post_signed(here.inbox, note(peer, ada, 999))
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 30
-        second = posting(here, other_peer, eve, range(1, HALF + 1))
-        await until(lambda: known.taken == KNOWN_AT_ONCE)
-        assert known.taken_by == {peer.host: HALF, other_peer.host: HALF}
+        second = posting(here, other_peer, eve, range(1, MINE + 1))
+        await until(lambda: known.taken == 2 * MINE)
+        assert known.taken_by == {peer.host: MINE, other_peer.host: MINE}
         assert (await post_signed(here.inbox, note(other_peer, eve, 999))).status_code == 503
     assert await statuses_of(first + second) == {202}
     assert (known.taken, known.taken_by) == (0, {})
     assert (await post_signed(here.inbox, note(peer, ada, 999))).status_code == 202
-    assert len(await here.inbox_states()) == 2 * HALF + 3
+    assert len(await here.inbox_states()) == 2 * MINE + 3
+    assert MINE <= KNOWN_AT_ONCE / 2
 
 
 @pytest.mark.usefixtures("patient")
-async def test_when_all_places_are_taken_nothing_is_checked_any_more(
+async def test_without_a_place_nothing_is_checked_any_more(
     here: Here, peer: Peer, other_peer: Peer
 ):
     ada, eve = peer.actor("ada"), other_peer.actor("eve")
     for sender, actor in ((peer, ada), (other_peer, eve)):
         assert (await post_signed(here.inbox, note(sender, actor, 0))).status_code == 202
     async with held(here, "inbox"):
-        tasks = posting(here, peer, ada, range(1, HALF + 1))
-        tasks += posting(here, other_peer, eve, range(1, HALF + 1))
-        await until(lambda: here.fed.admission.known.taken == KNOWN_AT_ONCE)
+        tasks = posting(here, peer, ada, range(1, MINE + 1))
+        tasks += posting(here, other_peer, eve, range(1, MINE + 1))
+        await until(lambda: here.fed.admission.known.taken == 2 * MINE)
         headers = signed_headers("post", here.inbox, b"{", f"{ada}#main-key")
         async with httpx.AsyncClient(trust_env=False) as client:
             answer = await client.post(here.inbox, content=b"not what was signed", headers=headers)
