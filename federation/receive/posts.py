@@ -54,7 +54,7 @@ async def take_post(job: Job, community: Community, told: Create | Post | str) -
 
 async def place(job: Job, community: Community, post: Post) -> Change:
     """The change that stores a post which came from its own server, or proved itself."""
-    chain, lost = await _with_missing_parents(job, post)
+    chain, lost = await _with_missing_parents(job, community, post)
     _require_meant_for(community, chain, lost)
     written = [(one, await author_of(job, one)) for one in chain]
 
@@ -148,10 +148,13 @@ async def _same(job: Job, uri: str) -> Post:
     return post
 
 
-async def _with_missing_parents(job: Job, post: Post) -> tuple[list[Post], Lost | None]:
+async def _with_missing_parents(
+    job: Job, community: Community, post: Post
+) -> tuple[list[Post], Lost | None]:
     """The post, after those above it that are not here: somebody joined in mid-thread.
 
-    Where one of them is gone, the chain begins below it.
+    Where one of them is gone, the chain begins below it. That nothing is there (404) counts for
+    the community's own server only: any other may still put a post there, for another community.
     """
     chain = [post]
     while (parent := chain[-1].in_reply_to) is not None and parent not in job.coming:
@@ -165,8 +168,9 @@ async def _with_missing_parents(job: Job, post: Post) -> tuple[list[Post], Lost 
         try:
             chain.append(await _same(job, parent))
         except Gone as error:
-            if not error.is_final and not job.is_history and job.tries < PATIENCE:
-                raise  # it may be a little early
+            is_early = not job.is_history and job.tries < PATIENCE
+            if not error.is_final and (is_early or not is_same_origin(parent, community.uri)):
+                raise
             return chain[::-1], Lost(parent, error.is_final)
     return chain[::-1], None
 

@@ -355,3 +355,24 @@ async def test_words_that_come_again_after_their_deletion_are_not_kept(
     await here.work()
     bodies = await here.fetch("select body from inbox")
     assert not any(b"Hello" in body for (body,) in bodies)
+
+
+async def test_a_community_keeps_no_place_at_an_address_of_a_third_server_that_has_nothing_there(
+    here: Here, peer: Peer, other_peer: Peer, community: Community, person: Actor
+):
+    other = await here.actor(other_peer.actor("group", kind="Group"))
+    async with here.database.write() as conn:
+        found = await read_unfiltered(conn, other.id)
+        assert found is not None
+        await join(conn, found, person)
+    upcoming = note(other_peer, other_peer.actor("bob"), found, 9)
+    early = note(peer, peer.actor("ada"), community, inReplyTo=upcoming["id"], name=None)
+    await here.receive(announce(peer, community, create(early)))
+    for _ in range(4):
+        await here.fetch("update inbox set due_at = now() where state = 'waiting'")
+        await here.work()
+    assert await stored(here, upcoming["id"]) is None
+    assert await here.receive(announce(other_peer, found, create(upcoming), 2)) == ("done", "")
+    post = await stored(here, upcoming["id"])
+    assert post is not None
+    assert post.community_id == found.id
