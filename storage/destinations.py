@@ -45,6 +45,8 @@ where host = any (array(
 returning host, failures
 """
 
+# What was missed counts from when it was said, which its id tells: a row may be younger, queued a
+# second time for a host that was away before.
 # What asked for patience, or answered, is not failing as a whole: `failures` says how long to wait
 # where nobody said so, and a sign of life cuts only that short.
 REPORT = """
@@ -57,7 +59,8 @@ set leased_until = null, leased_by = null, next_at = r.next_at,
   retired_at = case when r.state = 'gone' then $2 else d.retired_at end,
   lost_since = case when r.is_parked or r.state = 'gone'
     then least(d.lost_since, d.failing_since, $2, (
-      select min(x.created_at) from deliveries x where x.host = d.host))
+      select to_timestamp((min(x.activity_id) >> 16) / 1000.0)
+      from deliveries x where x.host = d.host))
     else d.lost_since end,
   back_at = case when r.is_parked or r.state = 'gone' then null else d.back_at end,
   caught_up_to = case when r.is_parked or r.state = 'gone' then null else d.caught_up_to end,
@@ -125,7 +128,8 @@ returning d.host, (
 LOSE = """
 update destinations
 set lost_since = least(lost_since, $2::timestamptz, (
-    select min(x.created_at) from deliveries x where x.host = destinations.host)),
+    select to_timestamp((min(x.activity_id) >> 16) / 1000.0)
+    from deliveries x where x.host = destinations.host)),
   back_at = null, caught_up_to = null
 where host = $1 or right(host, length($1) + 1) = '.' || $1
 """
