@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,10 @@ from tests.federation.peer import Peer
 
 NAMES = ("there.test", "other.test", "third.test", "xn--bcher-kva.test")
 WIDE = "wide.test"  # any name below it is a server too, and all are one peer
-ELSEWHERE = "93.184.216.99"  # a public address where nobody answers
-ADDRESSES = {name: f"93.184.216.{10 + number}" for number, name in enumerate((*NAMES, WIDE))}
+SLOW = "slow.test"  # speaks TLS, and then whatever a test makes it say
+ADDRESSES = {name: f"93.184.216.{10 + number}" for number, name in enumerate((*NAMES, WIDE, SLOW))}
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
@@ -46,6 +49,8 @@ class Net:
         self.names: dict[str, list[list[str]]] = {}
         self.seen = Seen()
         self.port = 0
+        self.slow_port = 0
+        self.tls: ssl.SSLContext | None = None
 
     def __getitem__(self, name: str) -> Peer:
         return self.peers[name]
@@ -77,7 +82,16 @@ class Net:
         self.seen.dials.append(f"{address}:{port}")
         if port != 443 or address not in ADDRESSES.values():
             raise OSError(errno.EHOSTUNREACH, "nobody is there")
-        return await dial.dial("127.0.0.1", self.port)
+        is_slow = address == ADDRESSES[SLOW]
+        return await dial.dial("127.0.0.1", self.slow_port if is_slow else self.port)
+
+    @asynccontextmanager
+    async def slow(self, serve: Serve, *, is_tls: bool = True) -> AsyncIterator[None]:
+        """The slow server, which does with each connection what it is told."""
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=self.tls if is_tls else None)
+        self.slow_port = server.sockets[0].getsockname()[1]
+        yield
+        server.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         host = dict(scope["headers"])[b"host"].decode()
@@ -109,6 +123,8 @@ async def open_net(directory: Path) -> AsyncIterator[tuple[Net, Path]]:
     for blob in certificate.cert_chain_pems:
         blob.write_to_path(str(chain), append=True)
     net = Net()
+    net.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    net.tls.load_cert_chain(chain, key)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(

@@ -73,6 +73,7 @@ class World:
     """
 
     parts: Parts
+    app: Application
     clock: OwnClock
     net: Net
     port: int
@@ -222,7 +223,7 @@ async def open_world(dsn: str, directory: Path) -> AsyncIterator[World]:
                 base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60
             )
             observer = await asyncpg.connect(dsn)
-            world = await _settled(parts, clock, net, port, http, observer)
+            world = await _settled(parts, app, clock, net, port, http, observer)
             await _greet(world)
             yield world
             await observer.close()
@@ -241,6 +242,7 @@ async def _greet(world: World) -> None:
 
 async def _settled(
     parts: Parts,
+    app: Application,
     clock: OwnClock,
     net: Net,
     port: int,
@@ -269,4 +271,4 @@ async def _settled(
         await join(conn, community, eve)
     for name in ("there.test", "other.test"):
         await fed.resolver.software_of(name)
-    return World(parts, clock, net, port, http, observer, person, community, thread, group)
+    return World(parts, app, clock, net, port, http, observer, person, community, thread, group)
