@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from federation.receive.job import Change, Job, Later
+from federation.receive.job import PATIENCE, Change, Job, Later
 from federation.vocabulary.types import Accept, Follow, Reject
 from forum import membership
 from forum.errors import NotAllowed, NotFound
 from storage import actors, backfills, communities, memberships
 from storage.communities import Community
 from storage.db import Connection
-
-PATIENCE = 3  # tries in which a Follow of ours may be committed that was answered at once
 
 
 async def receive_accept(job: Job, accept: Accept) -> Change:

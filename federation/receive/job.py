@@ -16,6 +16,7 @@ from federation.fetch import Budget
 from storage.actors import Actor
 from storage.db import Connection
 
+PATIENCE = 3  # tries in which what an activity is about may still come
 UNDONE_FOR = timedelta(minutes=10)  # in which what was undone before it came may still come
 
 Change: TypeAlias = Callable[[Connection], Awaitable[int | None]]

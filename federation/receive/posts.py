@@ -14,7 +14,7 @@ from federation.address import is_same_origin
 from federation.errors import Gone, Malformed
 from federation.receive.belief import is_proved
 from federation.receive.drafts import draft_of, fit, origin_of, require_wide_enough
-from federation.receive.job import Change, Job, Later
+from federation.receive.job import PATIENCE, Change, Job, Later
 from federation.vocabulary.types import Create, Post, Update
 from forum import places
 from forum import threads as use_cases
@@ -25,7 +25,6 @@ from storage.communities import Community
 from storage.db import Connection
 
 MAX_CHAIN = 50
-PATIENCE = 3  # tries in which a post that is not found may still appear
 READ_AGAIN = timedelta(hours=1)  # one conversation is not read more often than this
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from federation.address import is_same_origin
 from federation.errors import FederationError, Unsupported
 from federation.receive.belief import require_vouched
-from federation.receive.job import UNDONE_FOR, Change, Job
+from federation.receive.job import PATIENCE, UNDONE_FOR, Change, Job, Later
 from federation.vocabulary.types import PollVote, Post, Reaction, Undo
 from forum import polls, reactions
 from forum.errors import ForumError, NotAllowed, NotFound
@@ -23,7 +23,7 @@ Told: TypeAlias = Reaction | PollVote | Undo
 
 async def receive_reaction(job: Job, reaction: Reaction) -> Change:
     async def change(conn: Connection) -> int | None:
-        post = await _for_us(conn, job.actor, reaction.object)
+        post = await _for_us(conn, job, reaction.object)
         return await _react(conn, job, job.actor, post, reaction)
 
     return change
@@ -31,7 +31,7 @@ async def receive_reaction(job: Job, reaction: Reaction) -> Change:
 
 async def receive_poll_vote(job: Job, vote: PollVote) -> Change:
     async def change(conn: Connection) -> int | None:
-        post = await _for_us(conn, job.actor, vote.object)
+        post = await _for_us(conn, job, vote.object)
         await polls.receive_vote(
             conn, job.actor, post, vote.choice, uri=vote.id or None, now=job.now
         )
@@ -44,7 +44,7 @@ def receive_votes(job: Job, votes: tuple[Post, ...]) -> Change:
     """Notes with nothing but a name, each for one choice in the same poll."""
 
     async def change(conn: Connection) -> int | None:
-        post = await _for_us(conn, job.actor, votes[0].in_reply_to or "")
+        post = await _for_us(conn, job, votes[0].in_reply_to or "")
         for vote in votes:
             await polls.receive_vote(conn, job.actor, post, vote.title, uri=vote.id, now=job.now)
         return post.id
@@ -116,8 +116,10 @@ async def _change_told(
     if not isinstance(given, Reaction | PollVote):
         raise Unsupported("object_type")
     post = await threads.read_by_uri_unfiltered(conn, given.object)
+    if post is None and isinstance(told, Undo) and isinstance(given, Reaction):
+        return await take_back(conn, job, actor, given)
     if post is None:
-        raise NotFound
+        raise _not_here(job, given.object)
     if post.community_id != community.id:
         raise NotAllowed("other_community")
     if isinstance(given, PollVote):
@@ -147,15 +149,22 @@ async def _react(
     return post.id
 
 
-async def _for_us(conn: Connection, actor: Actor, uri: str) -> StoredPost:
+def _not_here(job: Job, uri: str) -> Exception:
+    """A like may overtake what it is of; one of a post from before our time never meets it."""
+    is_likely = job.tries < PATIENCE and not job.fed.site.is_local_uri(uri)
+    return Later("post_unknown") if is_likely else NotFound()
+
+
+async def _for_us(conn: Connection, job: Job, uri: str) -> StoredPost:
     """The post as that person's server may see it. Raises NotFound.
 
     In a community elsewhere, what is written here may be liked by whoever may read it; what is
     written elsewhere is told there.
     """
+    actor = job.actor
     post = await threads.read_post_by_uri(conn, Viewer(actor.id, actor.host), uri)
     if post is None:
-        raise NotFound
+        raise _not_here(job, uri)
     community = await communities.read_unfiltered(conn, post.community_id or 0)
     if community is None:
         raise NotFound
