@@ -17,6 +17,8 @@ from time import monotonic
 
 import asyncpg
 
+from federation.address import canonical_host
+from federation.errors import Refused
 from storage.db import Database
 from storage.inbox import list_behind
 
@@ -43,7 +45,6 @@ LONGEST_PAUSE = 0.25
 RETRY_SOONEST, RETRY_SPREAD, RETRY_STEP = 30, 60, 17  # so that not all come back at once
 
 KEY_URI = re.compile(rb'(?:^|[\s,;])keyid="([^"]{1,2048})"', re.IGNORECASE)
-HOST = re.compile(r"[a-z]+://(?:[^/?#@]*@)?([^/?#@]+)", re.IGNORECASE)
 SIGNATURES = frozenset({b"signature", b"signature-input"})
 
 Headers = list[tuple[bytes, bytes]]
@@ -171,9 +172,7 @@ class Admission:
         if self._next_look <= monotonic():
             self._look_at_backlog()
         key_uri = _key_uri(headers)
-        found = HOST.match(key_uri)
-        host = found[1].lower() if found else ""
-        return host, self.known if self._knows(key_uri) else self.strangers
+        return _host_of(key_uri), self.known if self._knows(key_uri) else self.strangers
 
     async def close(self) -> None:
         if self._look is not None:
@@ -191,6 +190,14 @@ class Admission:
                 self.behind = frozenset(await list_behind(conn, BACKLOG))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             log.warning("the backlog could not be looked at", exc_info=True)
+
+
+def _host_of(key_uri: str) -> str:
+    """In one spelling, so that a port or a dot more is no further host with places of its own."""
+    try:
+        return canonical_host(key_uri)
+    except Refused:
+        return ""
 
 
 def _key_uri(headers: Headers) -> str:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urljoin
-from zlib import crc32
 
 import certifi
 import httpcore
@@ -187,7 +186,9 @@ class Client:
             content=outgoing.body,
             extensions={"target": target.path.encode("ascii")},
         )
-        transport = self._transports[crc32(target.host.encode()) % SHARDS]
+        # Python's own hash has another salt in each process: nobody can choose names that all share
+        # one transport, to keep it busy for the others there.
+        transport = self._transports[hash(target.host) % SHARDS]
         async with asyncio.timeout(REQUEST_SECONDS):
             response = await transport.handle_async_request(request)
             try:

@@ -190,7 +190,8 @@ async def test_bodies_together_are_bounded(emptied: Database):
         [(b"signature", b'keyId="https://There.test/actors/ada#main-key",signature="x"')],
         [(b"signature", b'algorithm="hs2019",keyid="https://there.test/k"')],
         [(b"signature-input", b'sig1=("@method");created=1;keyid="https://there.test/k"')],
-        [(b"signature", b'keyId="https://somebody@there.test/k"')],
+        [(b"signature", b'keyId="https://there.test:443/k"')],
+        [(b"signature", b'keyId="https://there.test./k"')],
     ],
 )
 async def test_the_server_is_read_from_every_kind_of_signature(
@@ -200,4 +201,13 @@ async def test_the_server_is_read_from_every_kind_of_signature(
     with door.visit(headers) as visit:
         visit.come_in()
         assert door.strangers.taken_by == {"there.test": 1}
+    await door.close()
+
+
+async def test_all_that_name_no_server_share_the_places_of_one(emptied: Database):
+    door = Admission(emptied, lambda _: False)
+    for key_uri in (b"https://somebody@there.test/k", b"nonsense", b"https://there test/k"):
+        visit = door.visit([(b"signature", b'keyId="' + key_uri + b'"')])
+        visit.__enter__().come_in()
+    assert door.strangers.taken_by == {"": 3}
     await door.close()
