@@ -24,7 +24,18 @@ from server import metrics
 from server.app import open_parts
 from server.memory import keep_what_is_loaded
 from server.settings import Settings
-from storage import activities, backfills, inbox, invitations, limits, posts, sessions, undone
+from storage import (
+    activities,
+    backfills,
+    destinations,
+    inbox,
+    instances,
+    invitations,
+    limits,
+    posts,
+    sessions,
+    undone,
+)
 from storage.db import Database
 
 log = logging.getLogger(__name__)
@@ -37,6 +48,7 @@ JOINING_KEPT = timedelta(days=14)  # that somebody follows a community, as it wa
 SUBMISSIONS_KEPT = timedelta(days=2)
 BACKFILLS_KEPT = timedelta(days=1)  # so that nobody makes us read the same again and again
 UNDONE_KEPT = timedelta(hours=1)
+SERVERS_KEPT = timedelta(days=90)  # with which nothing was exchanged, and whose people nobody knows
 DUE_BATCH = 100
 TIDY_BATCH = 1000  # rows in one transaction, so that nobody waits for it
 
@@ -108,6 +120,8 @@ async def tidy(database: Database, now: datetime) -> None:
         (inbox.drop_old, INBOX_KEPT),
         (activities.drop_old, JOINING_KEPT),
         (backfills.drop_old, BACKFILLS_KEPT),
+        (instances.drop_idle, SERVERS_KEPT),
+        (destinations.drop_idle, SERVERS_KEPT),
     ):
         dropped = TIDY_BATCH
         while dropped == TIDY_BATCH:

@@ -125,6 +125,20 @@ returning d.host, (
   limit 1) as actor_uri
 """
 
+# One to which nothing is owed; it is made again with the next delivery.
+DROP_IDLE = """
+delete from destinations
+where host in (
+  select d.host from destinations d
+  where d.next_at < $1 and coalesce(d.last_success_at, d.next_at) < $1
+    and d.lost_since is null and d.back_at is null and d.parked_at is null
+    and d.retired_at is null and d.leased_until is null
+    and not exists (select 1 from deliveries x where x.host = d.host)
+  order by d.host
+  limit $2
+  for update of d skip locked)
+"""
+
 LOSE = """
 update destinations
 set lost_since = least(lost_since, $2::timestamptz, (
@@ -264,3 +278,8 @@ async def move_inbox(conn: Connection, host: str, inbox: str, new_inbox: str) ->
 async def list_ill(conn: Connection, failing_before: datetime, *, limit: int) -> list[Ill]:
     """Hosts in trouble for the administrator: those that are back first, then the oldest."""
     return await fetch_all(conn, Ill, LIST_ILL, failing_before, limit, MOST_COUNTED)
+
+
+async def drop_idle(conn: Connection, before: datetime, limit: int) -> int:
+    """Forget servers to which nothing went since then and nothing is due; how many rows went."""
+    return int((await conn.execute(DROP_IDLE, before, limit)).rpartition(" ")[2])

@@ -144,3 +144,25 @@ on conflict (host) do update set signature = excluded.signature
 async def save_signature(conn: Connection, host: str, form: str) -> None:
     """Remember the kind of signature, cavage or rfc9421, that a server took."""
     await conn.execute(SAVE_SIGNATURE, host, form)
+
+
+# What was decided stays, and so does what is known of a server whose people are known.
+DROP_IDLE = """
+delete from instances
+where host in (
+  select i.host from instances i
+  where i.policy = 'default' and i.first_seen_at < $1
+    and coalesce(i.last_alive_at, i.first_seen_at) < $1
+    and coalesce(i.software_checked_at, i.first_seen_at) < $1
+    and not exists (select 1 from actors a where a.host = i.host and not a.is_local)
+  order by i.host
+  limit $2)
+"""
+
+
+async def drop_idle(conn: Connection, before: datetime, limit: int) -> int:
+    """Forget servers that were silent since then and have nobody here; how many rows went.
+
+    Anybody can name a server, and whoever owns a domain has as many below it as they like.
+    """
+    return int((await conn.execute(DROP_IDLE, before, limit)).rpartition(" ")[2])

@@ -67,6 +67,57 @@ async def test_who_asked_to_join_what_is_not_kept_once_it_was_said(database):
     assert kept == [2, 3, 4]
 
 
+SERVER = """
+insert into instances (host, policy, first_seen_at, last_alive_at, software_checked_at)
+values ($1, $2, $3, $4, $4)
+"""
+DESTINATION = """
+insert into destinations (host, next_at, last_success_at, lost_since, parked_at)
+values ($1, $2, $2, $3, $3)
+"""
+
+
+async def test_servers_that_nobody_here_knows_are_forgotten(database):
+    """Whoever owns a domain has as many names below it as they like."""
+    old, young = NOW - timedelta(days=91), NOW - timedelta(days=89)
+    async with database.write() as conn:
+        for host, policy, seen, alive in (
+            ("idle.test", "default", old, None),
+            ("silent.test", "default", old, old),
+            ("speaks.test", "default", old, young),
+            ("new.test", "default", young, None),
+            ("blocked.test", "refused", old, old),
+            ("named.test", "allowed", old, old),
+            ("people.test", "default", old, old),
+        ):
+            await conn.execute(SERVER, host, policy, seen, alive)
+        person = await make_remote_person(conn, host="people.test")
+        for host, at, lost in (
+            ("idle.test", old, None),
+            ("speaks.test", young, None),
+            ("lost.test", old, old),
+            ("waits.test", old, None),
+        ):
+            await conn.execute(DESTINATION, host, at, lost)
+        await conn.execute(ACTIVITY, 1, person.id, None, young)
+        await conn.execute(
+            "insert into deliveries (activity_id, inbox, host, object_key)"
+            " values (1, 'https://waits.test/inbox', 'waits.test', 1)"
+        )
+    await worker.tidy(database, NOW)
+    async with database.read() as conn:
+        servers = await conn.fetch("select host from instances order by host")
+        destinations = await conn.fetch("select host from destinations order by host")
+    assert [row[0].split(".")[0] for row in servers] == [
+        "blocked",
+        "named",
+        "new",
+        "people",
+        "speaks",
+    ]
+    assert [row[0].split(".")[0] for row in destinations] == ["lost", "speaks", "waits"]
+
+
 async def test_a_worker_stops_soon_when_it_is_asked_to(database_url, tmp_path):
     settings = Settings(database_url=database_url, data_dir=tmp_path)
     stop, ready = asyncio.Event(), asyncio.Event()
