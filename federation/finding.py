@@ -82,7 +82,7 @@ class Finder:
     async def _look_up(self, name: str, origin: str, budget: Budget) -> str:
         """The URI of the actor that a host gives for a name of its own."""
         host = canonical_host(origin)
-        resource = quote(f"acct:{name}@{host}", safe="@:")
+        resource = quote(f"acct:{name}@{host}", safe="@:", errors="replace")
         url = f"{origin}/.well-known/webfinger?resource={resource}"
         found = parse_webfinger(await self._fetcher.json(url, JRD, budget))
         target = found.actors[0]

@@ -51,6 +51,7 @@ class Net:
         self.port = 0
         self.slow_port = 0
         self.tls: ssl.SSLContext | None = None
+        self.client: Any = None  # for tests that have no more than one
 
     def __getitem__(self, name: str) -> Peer:
         return self.peers[name]
