@@ -9,6 +9,7 @@ ACTIVITY_TYPES = frozenset({ACTIVITY, "application/ld+json", "application/json"}
 PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 PROFILE = "https://www.w3.org/ns/activitystreams"
 MAX_RANGES = 32
+MAX_TYPE = 1000  # the library's reading of parameters takes the square of their length
 
 
 def prefers_page(accept: str | None) -> bool:
@@ -30,6 +31,8 @@ def prefers_page(accept: str | None) -> bool:
 
 def is_activity_json(content_type: str) -> bool:
     """Whether a Content-Type is one of ActivityPub's two, in any spelling (GHSA-jhrq-qvrm-qr36)."""
+    if len(content_type) > MAX_TYPE:
+        return False
     message = Message()
     message["content-type"] = content_type
     if message.get_content_type() == "application/activity+json":
