@@ -9,7 +9,7 @@ import ipaddress
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +29,7 @@ from federation.address import (
 )
 from federation.errors import BadSignature, FederationError, Malformed, Refused
 from federation.negotiation import is_activity_json
+from federation.outcomes import LONGEST_ASKED, retry_after
 from federation.signatures import Message, Signed, read_signature
 from federation.sync_header import read_header
 from federation.vocabulary.activities import parse_activity
@@ -192,6 +193,50 @@ def test_any_date_is_read_or_refused(date: str):
     with contextlib.suppress(ValueError):
         headers = raw(RIGHT["cavage"] | {"date": date})
         in_time(lambda: read(headers))
+
+
+DATE_PIECES = st.sampled_from(
+    [
+        "Mon, ",
+        " ",
+        "01",
+        " Jan ",
+        "2026",
+        "00:00:00",
+        "GMT",
+        "+9999",
+        "-0000",
+        "99999",
+        "0001",
+        "31",
+        "9999",
+        "23:59:60",
+        ".",
+        "-",
+        "/",
+        ":",
+        "(x)",
+        ",",
+        "\t",
+        "１",
+        "+2359",
+        "EST",
+        "12",
+        "pm",
+        "\x00",
+    ]
+)
+
+
+@few
+@given(st.lists(DATE_PIECES, max_size=10).map("".join))
+@example("Mon, 01 Jan 1 23:59:60999990001")
+@example("Mon, 01 Jan 9999912\t-2359999900:00:00")
+@example("Mon, 01 Jan 0001 00:00:00 +2359")
+@example("9" * 5000)
+def test_any_retry_after_is_a_wait_or_nothing(text: str):
+    wait = in_time(lambda: retry_after(text, NOW))
+    assert wait is None or timedelta() < wait <= LONGEST_ASKED
 
 
 @few
