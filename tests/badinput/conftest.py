@@ -23,6 +23,20 @@ async def world(
         yield opened
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def settled(world: World) -> None:
+    """A reply of Ada's here, a thread of hers in the group, and a group that nobody joined."""
+    world.known = world.reply(id=f"{world.there.origin}/notes/known")
+    world.there.put("/notes/known", world.known)
+    await world.post(world.create(world.known))
+    thread = world.in_group()
+    world.known_in_group = thread["id"]
+    await world.post(world.announce(world.create(thread)))
+    world.alone = world.there.actor("alone", kind="Group")
+    await world.actor(world.alone)
+    await world.work()
+
+
 @pytest.fixture(scope="module")
 def oracle(world: World, request: pytest.FixtureRequest) -> Oracle:
     made = Oracle(world)

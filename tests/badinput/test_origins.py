@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from storage.instances import set_policy
 from tests.badinput.cases import LET_IN, REFUSED, Bad, Good, Make
@@ -17,7 +16,7 @@ from tests.badinput.oracle import TAKEN, Expected, Oracle, in_one_loop
 from tests.badinput.world import SITE, Answer, World
 from tests.federation.peer import ACTIVITY, KEYS, PUBLIC, pem_of
 
-pytestmark = in_one_loop()
+pytestmark = [in_one_loop(), pytest.mark.usefixtures("settled")]
 
 LD = "application/ld+json"
 PROFILE = "https://www.w3.org/ns/activitystreams"
@@ -561,20 +560,6 @@ GOOD = [
     ),
     Good("ORG-13 a Like of ours", by("ada", "Like", lambda world: world.thread.uri)),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def known(world: World) -> None:
-    """A reply of Ada's here, a thread of hers in the group, and a group that nobody joined."""
-    world.known = world.reply(id=f"{THERE}/notes/known")
-    put(world, world.known["id"], world.known)
-    await world.post(world.create(world.known))
-    thread = world.in_group()
-    world.known_in_group = thread["id"]
-    await world.post(world.announce(world.create(thread)))
-    world.alone = world.there.actor("alone", kind="Group")
-    await world.actor(world.alone)
-    await world.work()
 
 
 @pytest.mark.parametrize("bad", BAD, ids=str)
