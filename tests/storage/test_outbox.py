@@ -41,10 +41,3 @@ async def test_a_follow_that_is_tried_again_is_not_overtaken_by_its_undo(conn: C
     assert await kinds(conn) == ["PostErased", "FollowAnswered"]
     await outbox.postpone(conn, asked.id, timedelta(hours=1), "Trouble", max_tries=2)
     assert await kinds(conn) == ["MembershipLeft", "PostErased", "FollowAnswered"]
-
-
-async def test_an_index_leads_to_what_came_before(conn: Connection) -> None:
-    await conn.execute("set local enable_seqscan = off")
-    await conn.execute(f"prepare claiming as {outbox.CLAIM}")
-    rows = await conn.fetch("explain execute claiming(50)")
-    assert "events_person" in "\n".join(row[0] for row in rows)
