@@ -188,6 +188,14 @@ def _about(kind: str) -> Bad:
     return make
 
 
+def _liked(kind: str) -> Bad:
+    def make(world: World, url: str) -> Case:
+        """What is liked may come after its like, if it comes; nobody is asked for it."""
+        return _sent(world, world.activity(kind, url), ANY)
+
+    return make
+
+
 def _follow_of_grace(world: World) -> dict[str, Any]:
     return world.activity("Follow", world.community.uri, actor=world.grace)
 
@@ -613,7 +621,7 @@ NEVER_FETCHED: dict[str, Sink] = {
     "link of NodeInfo": Sink(nodeinfo_link, good_nodeinfo),
     "actor of an announced Like": Sink(announced_like, good_like),
     **{
-        f"object of {kind}": _own(_about(kind), lambda world: world.thread.uri)
+        f"object of {kind}": _own(_liked(kind), lambda world: world.thread.uri)
         for kind in ("Like", "Dislike")
     },
     "object of Update": _own(_about("Update"), lambda world: world.ada),

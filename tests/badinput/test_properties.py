@@ -43,7 +43,7 @@ EXAMPLES = 150
 SOON = 0.5  # seconds of CPU; a hundredth of it is usual
 
 few = settings(max_examples=EXAMPLES)
-fewer = settings(max_examples=EXAMPLES // 3)
+fewer = settings(max_examples=EXAMPLES // 5)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 URL = "https://here.test/inbox"
@@ -377,7 +377,7 @@ def test_two_origins_are_one_or_two_from_either_side(one: str, other: str, path:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | any_text,
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(any_text, inner, max_size=5),
-    max_leaves=30,
+    max_leaves=15,
 )
 
 
@@ -479,7 +479,7 @@ VALUES = st.recursive(
     )
     | JSON,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=6),
-    max_leaves=25,
+    max_leaves=15,
 )
 
 
