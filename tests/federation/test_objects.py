@@ -136,7 +136,7 @@ async def test_r57_of_an_erased_thread_the_outbox_says_nothing_more(door, fed) -
     async with fed.database.write() as conn:
         draft = make_draft(place.thread.title, "more of it")
         await edit_post(conn, place.owner, place.thread, draft, now=tick())
-    fed.clock.advance(timedelta(seconds=1))  # what is told in one millisecond has no order
+    fed.clock.move(timedelta(seconds=1))  # what is told in one millisecond has no order
     await publish_all(fed)
     (item,) = (await door.document(f"{place.community.uri}/outbox?page=1"))["orderedItems"]
     assert item["object"]["object"]["source"]["content"] == "more of it"
