@@ -74,7 +74,7 @@ async def measure(
 
     everybody = senders.all()
     await offer(Stream("all", 200.0, 8, everybody), seconds=WARM_SECONDS)
-    closed = await load.in_child(load.Job("127.0.0.1", port, 48, everybody), scratch)
+    closed = await load.in_child(load.Job("127.0.0.1", port, 32, everybody), scratch)
     capacity = len(everybody) / closed.seconds
     crowd = await offer(Stream("all", 3 * capacity, CONNECTIONS, everybody))
     (flooding, floods), *others = senders.requests.items()

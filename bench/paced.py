@@ -68,8 +68,8 @@ async def _send(job: Job, stream: Stream, moments: list[int], tally: Tally, star
         number = moments[0]
         moments[0] += 1
         due = start + number / stream.rate
-        if due >= start + job.seconds:
-            break
+        if max(due, time.perf_counter()) >= start + job.seconds:
+            break  # all streams end together, also one that could not keep its pace
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         if writer is None or writer.is_closing():
             reader, writer = await asyncio.open_connection(job.host, job.port, limit=2**22)

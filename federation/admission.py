@@ -26,8 +26,8 @@ log = logging.getLogger("dazzle.admission")
 
 # How long a sender waits is the number of places through what is done in a second: half a second
 # on a machine that takes a hundred a second, where others take a thousand.
-KNOWN_AT_ONCE = 48
-KNOWN_PER_HOST = 20  # less than half, since a flood's places are never empty, and others' are
+KNOWN_AT_ONCE = 36
+KNOWN_PER_HOST = 16  # less than half, since a flood's places are never empty, and others' are
 # Their keys are to be read or fetched: they may wait for seconds, and keep nobody else waiting.
 STRANGERS_AT_ONCE = 128
 STRANGERS_PER_HOST = 16
@@ -67,7 +67,11 @@ class TurnedAway:
 
 
 class Room:
-    """Places for requests, of which one server gets some only."""
+    """Places for requests, of which one server gets some only.
+
+    Once half of them are taken, a server gets its share among those who are in and one more: who
+    came first gives way as others come.
+    """
 
     def __init__(self, places: int, per_host: int) -> None:
         self.places = places
@@ -76,7 +80,13 @@ class Room:
         self.taken_by: dict[str, int] = {}
 
     def has_place(self, host: str) -> bool:
-        return self.taken < self.places and self.taken_by.get(host, 0) < self.per_host
+        mine = self.taken_by.get(host, 0)
+        if self.taken >= self.places or mine >= self.per_host:
+            return False
+        if self.taken < self.places // 2:
+            return True
+        others = len(self.taken_by) - (mine > 0)
+        return mine < max(1, self.places // (others + 2))
 
     def take(self, host: str) -> None:
         self.taken += 1
