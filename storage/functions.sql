@@ -89,6 +89,16 @@ returns boolean language sql stable as $$
     select 1 from readable_communities(viewer_actor, viewer_host) c where c.actor_id = community)
 $$;
 
+-- Whom this person and who this person do not want to meet, in both directions.
+create or replace function not_met_by(viewer_actor bigint) returns table (id bigint)
+language sql stable as $$
+  select b.blocked_id from blocks b
+  where b.blocker_id = viewer_actor and (b.until is null or b.until > now())
+  union all
+  select b.blocker_id from blocks b
+  where b.blocked_id = viewer_actor and (b.until is null or b.until > now())
+$$;
+
 -- Posts that this viewer is allowed to see: authorisation only, not preference.
 create or replace function visible_posts(viewer_actor bigint, viewer_host text)
 returns setof posts language sql stable as $$
@@ -103,7 +113,11 @@ returns setof posts language sql stable as $$
         or (viewer_actor is null and viewer_host <> '' and exists (
           select 1 from communities_read_at(viewer_host) r
           where r.actor_id = p.community_id))))
-      or (p.audience in ('followers', 'direct') and p.author_id = viewer_actor))
+      or (p.audience in ('followers', 'direct') and p.author_id = viewer_actor)
+      or (p.audience = 'direct' and exists (
+        select 1 from conversation_people d
+        where d.thread_id = p.thread_id and d.actor_id = viewer_actor
+          and d.state in ('asked', 'open'))))
     and (viewer_host is null or p.community_id is null or exists (
       select 1 from travelling_communities(viewer_host) t where t.actor_id = p.community_id))
     and (viewer_host is null or viewer_host = '' or exists (select 1 from admitted(viewer_host)))
@@ -111,11 +125,12 @@ returns setof posts language sql stable as $$
       select 1 from actors a
       where a.id = p.author_id and a.state = 'live'
         and (a.is_local or not exists (
-          select 1 from instances i where i.host = a.host and i.policy = 'refused')))
-    and (viewer_actor is null or p.author_id not in (
-      select b.blocked_id from blocks b where b.blocker_id = viewer_actor
-      union all
-      select b.blocker_id from blocks b where b.blocked_id = viewer_actor))
+          select 1 from instances i where i.host = a.host and i.policy = 'refused'))
+        and (a.is_local or viewer_actor is null or not exists (
+          select 1 from host_blocks h
+          where h.blocker_id = viewer_actor and h.host = a.host
+            and (h.until is null or h.until > now()))))
+    and (viewer_actor is null or p.author_id not in (select n.id from not_met_by(viewer_actor) n))
 $$;
 
 -- Communities that this viewer may know of: their name card, not their content.

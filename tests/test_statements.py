@@ -23,6 +23,7 @@ STORAGE = Path(__file__).parent.parent / "storage"
 VERBS = ("select", "insert", "update", "delete", "with", "notify")
 FETCHES = ("fetch_one", "fetch_all")
 TYPES: dict[object, set[str]] = {
+    dict[str, typing.Any]: {"jsonb"},
     int: {"int2", "int4", "int8"},
     str: {"text", "varchar"},
     bool: {"bool"},
