@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from forum import access, polls
-from forum.drafts import check_draft, check_poll, type_with
+from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
 from forum.outbox import record_event
@@ -115,12 +115,7 @@ async def reply(
     access.require_may_answer(community, parent, blocked=blocked)
     draft = _check(draft, is_thread=False, is_ours=origin is None, now=now)
     post_id = _new_id(origin, now)
-    post = replace(
-        _post(site, post_id, author, community, draft, origin, now, thread_id=parent.thread_id),
-        kind="reply",
-        parent_id=parent.id,
-        path=[*parent.path[:DEPTH], post_id],
-    )
+    post = _post(site, post_id, author, community, draft, origin, now, parent=parent)
     event = ReplyPosted(post_id, origin.source_uri if origin else None)
     return await _keep(conn, author, post, draft, event, submission, now)
 
@@ -229,6 +224,8 @@ async def _require_author(
 def _check(draft: Draft, *, is_thread: bool, is_ours: bool, now: datetime) -> Draft:
     """The draft as it is stored, its poll too."""
     draft = check_draft(draft, is_thread=is_thread, is_ours=is_ours)
+    if draft.poll is None and draft.type != POLL_TYPE:
+        return draft
     poll = None if draft.poll is None else check_poll(draft.poll, is_ours=is_ours, now=now)
     return replace(draft, poll=poll, type=type_with(draft.type, has_poll=poll is not None))
 
@@ -247,18 +244,19 @@ def _post(
     origin: Origin | None,
     now: datetime,
     *,
-    thread_id: int | None = None,
+    parent: Post | None = None,
 ) -> Post:
+    thread_id = post_id if parent is None else parent.thread_id
     return Post(
         id=post_id,
         uri=origin.uri if origin else site.post_uri(post_id),
-        url=origin.url if origin else site.thread_url(thread_id or post_id, post_id),
-        kind="thread",
+        url=origin.url if origin else site.thread_url(thread_id, post_id),
+        kind="thread" if parent is None else "reply",
         author_id=author.id,
         community_id=community.id,
-        thread_id=thread_id or post_id,
-        parent_id=None,
-        path=[post_id],
+        thread_id=thread_id,
+        parent_id=None if parent is None else parent.id,
+        path=[post_id] if parent is None else [*parent.path[:DEPTH], post_id],
         audience=AUDIENCE[community.readers],
         state="live",
         title=draft.title,

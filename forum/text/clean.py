@@ -50,6 +50,8 @@ def sanitise(html: str) -> str:
     if not is_cheap(html):
         return paragraphs(plain_text(html[:MOST_CHARACTERS]))
     cleaned = CLEANER.clean(html)
+    if cleaned == html and len(html) <= LONGEST_RESULT and not NEEDS_REWRITING.search(html):
+        return cleaned
     for _ in range(MOST_PASSES):
         if len(cleaned) > LONGEST_RESULT:
             break
