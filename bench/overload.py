@@ -104,8 +104,8 @@ def _limits_of(capacity: float, taken: Outcome, pages: Outcome) -> list[Limit]:
     offered = sum(taken.statuses.values()) / taken.seconds
     strange = {status for status in taken.statuses if status not in (202, 503)}
     return [
-        Limit(f"{name}: offered, of capacity {capacity:,.0f}/s", offered / capacity * 100, 0, "%",
-              is_least=True),
+        Limit(f"{name}: capacity", capacity, 0, "/s", is_least=True),
+        Limit(f"{name}: offered, of capacity", offered / capacity * 100, 0, "%", is_least=True),
         Limit(f"{name}: accepted, of capacity", rate / capacity * 100, 40, "%", is_least=True),
         Limit(f"{name}: accepted p50", _ms(taken.good_p50), 500, "ms"),
         Limit(f"{name}: accepted p99", _ms(taken.good_p99), 500, "ms"),
