@@ -15,7 +15,7 @@ from federation.fetch import Budget
 from forum.ports import SystemClock
 from forum.site import Site
 from storage.actors import Actor
-from storage.db import Database
+from storage.db import Connection, Database
 from tests.factories import make_site
 from tests.federation.peer import Peer, open_peer, post_signed, serve
 from tests.federation.wire import PlainRenderer
@@ -61,23 +61,28 @@ class Here:
         return await self.fetch("select type, state, reason from inbox order by id")
 
 
-TABLES = (
-    "inbox seen tombstones events deliveries activities destinations instances limits modlog"
-    " reports blocks submissions reactions poll_votes poll_options polls edits backfills departures"
-    " follower_checks undone"
-    " posts memberships invitations community_hosts communities sessions accounts actor_keys actors"
-    " site"
-)
-# Without triggers the order does not matter; deleting is quicker than truncating so many tables.
-EMPTY = "\n".join(
-    [
-        "begin;",
-        "set local session_replication_role = replica;",
-        *(f"delete from {table};" for table in TABLES.split()),
-        "insert into site default values;",
-        "commit;",
-    ]
-)
+LIST_TABLES = """
+select relname from pg_class
+where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
+"""
+# Rows that the schema makes itself.
+ONLY_ROWS = ("site", "smtp")
+
+
+async def empty(conn: Connection) -> None:
+    """Without triggers the order does not matter; deleting is quicker than truncating so much."""
+    tables = [row["relname"] for row in await conn.fetch(LIST_TABLES)]
+    await conn.execute(
+        "\n".join(
+            [
+                "begin;",
+                "set local session_replication_role = replica;",
+                *(f"delete from {table};" for table in tables),
+                *(f"insert into {table} default values;" for table in ONLY_ROWS),
+                "commit;",
+            ]
+        )
+    )
 
 
 @pytest.fixture
@@ -86,7 +91,7 @@ async def emptied(shared_database: str) -> AsyncIterator[Database]:
     opened = await Database.open(shared_database)
     yield opened
     async with opened.read() as conn:
-        await conn.execute(EMPTY)
+        await empty(conn)
     await opened.close()
 
 
