@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 
 import asyncpg
-from starlette.routing import Router
+from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from federation.context import Federation, open_federation
@@ -89,16 +89,18 @@ async def open_parts(settings: Settings) -> Parts:
     return Parts(services, federation, renderer)
 
 
+def routes_of(parts: Parts) -> list[BaseRoute]:
+    """Every route of the program, in the order in which they are tried."""
+    return [
+        *federation_routes(parts.federation),
+        *health.routes(parts.services.database),
+        *web_routes(parts.services),
+    ]
+
+
 def _router(parts: Parts) -> ASGIApp:
     # No redirect for a missing slash: Starlette would build its target from the Host header.
-    return Router(
-        routes=[
-            *federation_routes(parts.federation),
-            *health.routes(parts.services.database),
-            *web_routes(parts.services),
-        ],
-        redirect_slashes=False,
-    )
+    return Router(routes=routes_of(parts), redirect_slashes=False)
 
 
 def _surround(app: ASGIApp, parts: Parts, settings: Settings) -> ASGIApp:

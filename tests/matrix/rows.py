@@ -1,0 +1,139 @@
+"""Every route of the program, and what its parameters name. A route that has no row fails.
+
+`Row.names` says of each parameter of the path which objects it can name; all of them are tried. A
+row with `fields` is a form: it is sent by every viewer with a valid token, so that nothing but the
+rule stands in its way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+POSTS = (
+    "thread",
+    "reply",
+    "reply to reply",
+    "poll",
+    "direct message",
+    "held",
+    "deleted",
+    "removed",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route.
+
+    `queries` are added to the address, one after another. `own` marks what shows or changes only
+    things of the visitor: what is not theirs cannot be named there. `is_secret` marks addresses
+    that hold a secret of their own, which is the key to them.
+    """
+
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    queries: tuple[str, ...] = ("",)
+    fields: dict[str, str] | None = None
+    accept: tuple[str, ...] = ("text/html",)
+    is_secret: bool = False
+
+
+def show(*queries: str, **names: tuple[str, ...]) -> Row:
+    return Row(names, queries or ("",))
+
+
+def act(fields: dict[str, str] | None = None, **names: tuple[str, ...]) -> Row:
+    return Row(names, fields=fields or {})
+
+
+def document(*queries: str, **names: tuple[str, ...]) -> Row:
+    return Row(names, queries or ("",), accept=("application/activity+json", "text/html", ""))
+
+
+COMMUNITY = ("community",)
+ACTORS = ("community", "author", "instance")
+ACTIVITIES = ("activity",)
+
+ROWS: dict[str, Row] = {
+    # Pages of everybody
+    "GET /": show("", "?before=1-1", "?page=2"),
+    "GET /communities": show("", "?after=a"),
+    "GET /communities/new": show(),
+    "GET /communities/find": show("?address=harbour", "?address=harbour@here.test"),
+    "GET /about": show(),
+    "GET /privacy": show(),
+    "GET /help": show(),
+    "GET /robots.txt": show(),
+    "GET /static/{file}": show(file=("file",)),
+    "GET /sign-up": show(),
+    "GET /sign-in": show("?next=/c/harbour"),
+    "GET /setup/{token}": Row({"token": ("secret",)}, is_secret=True),
+    "GET /admin": show(),
+    "GET /settings": show(),
+    "GET /{path:path}": show("", ".json", ".rss", path=("path",)),
+    "GET /healthz": show(),
+    "GET /readyz": show(),
+    # Pages of a community, a thread, a post, a person
+    "GET /c/{name}": show("", "?before=1-1", "?done=joined", name=COMMUNITY),
+    "GET /c/{name}/new": show(name=COMMUNITY),
+    "GET /c/{name}/invite": show(name=COMMUNITY),
+    "GET /c/{name}/moderation": show("", "?after=1.2", name=COMMUNITY),
+    "GET /i/{token}": Row({"token": ("secret",)}, is_secret=True),
+    "GET /t/{id}": show("", "?after=1.2", id=POSTS),
+    "GET /t/{id}/reply": show("", "?to={reply}", id=POSTS),
+    "GET /p/{id}": show(id=POSTS),
+    "GET /u/{name}": show(name=("author", "community")),
+    # Forms
+    "POST /sign-up": act({"name": "harbour", "password": "a long enough one"}),
+    "POST /sign-in": act({"name": "harbour", "password": "a long enough one"}),
+    "POST /sign-out": act(),
+    "POST /setup/{token}": act(token=("secret",)),
+    "POST /communities/new": act({"name": "harbour", "title": "Mine"}),
+    "POST /communities/find": act({"address": "harbour"}),
+    "POST /c/{name}/join": act({"answer": "x"}, name=COMMUNITY),
+    "POST /c/{name}/leave": act(name=COMMUNITY),
+    "POST /c/{name}/invite": act({"uses": "1", "days": "1"}, name=COMMUNITY),
+    "POST /c/{name}/new": act({"title": "x", "source": "x"}, name=COMMUNITY),
+    "POST /c/{name}/accept": act({"person": "{asking}"}, name=COMMUNITY),
+    "POST /c/{name}/refuse": act({"person": "{member}", "reason": "x"}, name=COMMUNITY),
+    "POST /c/{name}/let": act({"person": "{member}"}, name=COMMUNITY),
+    "POST /c/{name}/reports/close": act({"report": "{report}"}, name=COMMUNITY),
+    "POST /i/{token}": act(token=("secret",)),
+    "POST /t/{id}/reply": act({"source": "x", "to": "{reply}"}, id=POSTS),
+    "POST /p/{id}/report": act({"reason": "x"}, id=POSTS),
+    "POST /p/{id}/block": act(id=POSTS),
+    "POST /p/{id}/delete": act(id=POSTS),
+    "POST /p/{id}/remove": act({"reason": "x"}, id=POSTS),
+    "POST /p/{id}/stop": act({"reason": "x", "days": "1"}, id=POSTS),
+    "POST /p/{id}/let": act(id=POSTS),
+    "POST /settings/unblock": act({"person": "{author}"}),
+    "POST /settings/language": act({"locale": "en"}),
+    "POST /settings/password": act({"old": "x", "password": "x"}),
+    "POST /admin/facts": act({"title": "x"}),
+    "POST /admin/federation": act({"federation_mode": "nobody"}),
+    "POST /admin/servers": act({"host": "there.test", "decision": "block"}),
+    "POST /admin/approve": act({"person": "{asking}"}),
+    "POST /admin/reports/close": act({"report": "{report}"}),
+    # ActivityPub
+    "POST /inbox": act(),
+    "POST /ap/actors/{actor_id}/inbox": act(actor_id=ACTORS),
+    "GET /ap/instance": document(),
+    "GET /ap/instance/outbox": document(),
+    "GET /ap/actors/{id}": document(id=ACTORS),
+    "GET /ap/actors/{id}/outbox": document("", "?page=1", "?before=9", id=ACTORS),
+    "GET /ap/actors/{id}/followers": document("", "?page=1", id=ACTORS),
+    "GET /ap/actors/{id}/followers_synchronization": document(id=ACTORS),
+    "GET /ap/actors/{id}/following": document("", "?page=1", id=ACTORS),
+    "GET /ap/actors/{id}/featured": document(id=ACTORS),
+    "GET /ap/actors/{id}/moderators": document(id=ACTORS),
+    "GET /ap/posts/{id}": document(id=POSTS),
+    "GET /ap/posts/{id}/replies": document("", "?after=0", id=POSTS),
+    "GET /ap/posts/{id}/context": document("", "?after=0", id=POSTS),
+    "GET /ap/activities/{id}": document(id=ACTIVITIES),
+    "GET /.well-known/webfinger": show(
+        "?resource=acct:harbour@here.test", "?resource=acct:author@here.test"
+    ),
+    "GET /.well-known/host-meta": show(),
+    "GET /.well-known/nodeinfo": show(),
+    "GET /nodeinfo/2.0": show(),
+    "GET /nodeinfo/2.1": show(),
+}
