@@ -63,6 +63,11 @@ def require_may_post(community: Community, membership: Membership | None, now: d
     _refuse(why_not_post(community, membership, now))
 
 
+def accepted_rules(community: Community, membership: Membership) -> bool:
+    """Whether a member of this server agreed to the rules that stand in a community here."""
+    return not community.is_local or membership.rules_version >= community.rules_version
+
+
 def why_not_answer(community: Community, parent: Post, *, blocked: bool) -> str | None:
     """What keeps a post from being answered, whoever answers.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +26,8 @@ TRAVELS = ("nowhere", "named", "anywhere")
 JOINING = ("open", "apply", "invite")
 CONDITION = re.compile(r"ORPHA:[0-9]{1,7}")
 TITLE_LENGTH = 100
-QUESTION_LENGTH = 500
+QUESTIONS = 5
+QUESTION_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ async def create_community(
     name: str,
     title: str,
     description: Rendered,
-    question: str = "",
+    questions: Sequence[str] = (),
     answers: Answers,
     condition: str | None = None,
     keypair: Keypair,
@@ -61,12 +63,13 @@ async def create_community(
     if owner is not None:
         access.require_may_act(owner, await accounts.read_account(conn, owner.id))
     check_answers(answers)
-    _check_card(title, question, condition)
+    _check_card(title, condition)
+    asked = check_questions(questions)
     actor = _group(site, check_name(name), title.strip(), description, now)
     if not await actors.insert(conn, actor):
         raise Conflict("name_taken")
     await store_keypair(conn, site, actor.id, keypair)
-    community = _community(actor, answers, description, question.strip(), condition)
+    community = _community(actor, answers, description, asked, condition)
     await communities.insert(conn, community, now)
     if answers.travels == "named":
         await communities.set_hosts(conn, actor.id, [check_host(host) for host in answers.hosts])
@@ -94,6 +97,16 @@ def check_answers(answers: Answers) -> None:
         raise Invalid("no_server_named", field="hosts")
     for host in answers.hosts:
         check_host(host, field="hosts")
+
+
+def check_questions(questions: Sequence[str]) -> list[str]:
+    """What is asked of people who ask to join, without empty ones. Raises Invalid."""
+    asked = [one for one in (" ".join(question.split()) for question in questions) if one]
+    if len(asked) > QUESTIONS:
+        raise Invalid("too_many_questions", field="questions")
+    if any(len(question) > QUESTION_LENGTH for question in asked):
+        raise Invalid("too_long", field="questions")
+    return asked
 
 
 async def store_remote_community(
@@ -135,11 +148,9 @@ async def store_remote_community(
     return stored
 
 
-def _check_card(title: str, question: str, condition: str | None) -> None:
+def _check_card(title: str, condition: str | None) -> None:
     if not 1 <= len(title.strip()) <= TITLE_LENGTH:
         raise Invalid("bad_title", field="title")
-    if len(question.strip()) > QUESTION_LENGTH:
-        raise Invalid("too_long", field="question")
     if condition is not None and not CONDITION.fullmatch(condition):
         raise Invalid("bad_condition", field="condition")
 
@@ -165,7 +176,11 @@ def _group(site: Site, name: str, title: str, description: Rendered, now: dateti
 
 
 def _community(
-    actor: Actor, answers: Answers, description: Rendered, question: str, condition: str | None
+    actor: Actor,
+    answers: Answers,
+    description: Rendered,
+    questions: list[str],
+    condition: str | None,
 ) -> Community:
     return Community(
         id=actor.id,
@@ -182,7 +197,8 @@ def _community(
         joining=answers.joining,
         description_source=description.source,
         description_html=description.html,
-        question=question,
+        questions=questions,
+        rules_version=0,
         condition=condition,
         inbox=actor.inbox,
         shared_inbox=actor.shared_inbox,
@@ -196,7 +212,7 @@ async def _enter_owner(conn: Connection, community: Community, owner: Actor, now
         actor_id=owner.id,
         state="accepted",
         role="owner",
-        answer="",
+        answers=[],
         follow_uri=None,
         follow_body=None,
         stopped_until=None,

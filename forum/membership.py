@@ -6,15 +6,18 @@ back by an invitation: they may ask where one applies, and a moderator decides a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from forum import access
+from forum.communities import QUESTIONS
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import FollowAnswered, MembershipAsked, MembershipLeft
 from forum.outbox import record_event
 from forum.site import Site
-from storage import accounts, communities, invitations, memberships, modlog
+from storage import accounts, communities, invitations, memberships, modlog, posts
 from storage.actors import Actor
 from storage.audience import Viewer
 from storage.communities import Community
@@ -27,6 +30,7 @@ from storage.sessions import Member
 Moderator: TypeAlias = Actor | Member
 
 ANSWER_LENGTH = 2000
+REASON_LENGTH = 1000
 INVITATION_USES = range(1, 1001)
 INVITATION_DAYS = range(1, 366)
 
@@ -37,16 +41,20 @@ async def ask_to_join(
     community: Community,
     actor: Actor,
     *,
-    answer: str = "",
+    answers: Sequence[str] = (),
+    rules: int = 0,
     invitation: str | None = None,
     now: datetime,
 ) -> Membership:
-    """A person of this server joins, or asks to. A community elsewhere decides by itself."""
+    """A person of this server joins, or asks to. A community elsewhere decides by itself.
+
+    `rules` is the version that the person agreed to; for a community here it must be the one
+    that stands.
+    """
     access.require_may_act(actor, await accounts.read_account(conn, actor.id))
-    if len(answer) > ANSWER_LENGTH:
-        raise Invalid("too_long", field="answer")
+    said = _check_answers(answers)
     if not community.is_local:
-        return await _ask_elsewhere(conn, site, community, actor, answer.strip(), now)
+        return await _ask_elsewhere(conn, site, community, actor, said, now)
     invited = (
         invitation is not None and await invitations.lock(conn, invitation, now) == community.id
     )
@@ -57,8 +65,12 @@ async def ask_to_join(
         raise NotAllowed("invitation_over")
     if community.joining == "invite" and not invited:
         raise NotAllowed("invitation_needed")
+    if rules < community.rules_version:
+        raise Invalid("accept_rules", field="rules")
     state = "accepted" if invited or community.joining == "open" else "asked"
-    membership = await _enter(conn, _standing(community, actor, state, answer.strip()), now)
+    asking = _standing(community, actor, state, said if state == "asked" else [])
+    asking = replace(asking, rules_version=community.rules_version)
+    membership = await _enter(conn, asking, now)
     if membership.state == "refused":
         raise NotAllowed("not_accepted")
     if invited and invitation is not None:
@@ -92,12 +104,12 @@ async def receive_follow(
     hosts = await communities.list_hosts(conn, community.id)
     can_join = access.may_join_from(community, hosts, actor.host, runs_dazzle=may_join)
     wanted = {"open": "accepted", "apply": "asked", "invite": "refused"}[community.joining]
-    follow = _standing(community, actor, wanted, "", follow_uri=follow_uri, follow_body=follow_body)
+    follow = _standing(community, actor, wanted, [], follow_uri=follow_uri, follow_body=follow_body)
     known = await memberships.read_membership(conn, community.id, actor.id)
     is_member = known is not None and known.state == "accepted"
     if not can_join or (wanted == "refused" and not is_member):
         await _answer(conn, community.id, actor.id, False, follow_body)
-        return _standing(community, actor, "refused", "")
+        return _standing(community, actor, "refused", [])
     membership = await _enter(conn, follow, now)
     kept = await memberships.keep_follow(conn, community.id, actor.id, follow_uri, follow_body)
     if membership.state != "asked":
@@ -146,6 +158,8 @@ async def leave(
     left = await memberships.change_state(
         conn, community.id, actor.id, "left", now, when=("asked", "accepted")
     )
+    if left is not None:
+        await refresh_badge(conn, known)
     if left is not None and not community.is_local:
         follow_uri = left.follow_uri or site.follow_uri(actor.id, community.id)
         await record_event(conn, MembershipLeft(community.id, actor.id, follow_uri))
@@ -186,15 +200,19 @@ async def refuse_member(
     reason: str,
     now: datetime,
 ) -> None:
-    """Do not accept somebody who asks, or take a member out."""
+    """Do not accept somebody who asks, or take a member out. The person is told the reason."""
     await require_moderator(conn, community, moderator)
+    reason = reason.strip()
+    if len(reason) > REASON_LENGTH:
+        raise Invalid("too_long", field="reason")
     known = await memberships.read_membership(conn, community.id, actor.id)
     if known is None or known.state not in ("asked", "accepted"):
         return
     await require_stoppable(conn, community, moderator, known)
     await memberships.change_state(
-        conn, community.id, actor.id, "refused", now, when=("asked", "accepted")
+        conn, community.id, actor.id, "refused", now, when=("asked", "accepted"), reason=reason
     )
+    await refresh_badge(conn, known)
     action = "remove_member" if known.state == "accepted" else "refuse_member"
     await log_about_person(conn, moderator, action, community.id, actor.id, reason, now)
     if not actor.is_local and known.follow_body:
@@ -224,6 +242,12 @@ async def make_invitation(
         expires_at=now + timedelta(days=days),
         now=now,
     )
+
+
+async def refresh_badge(conn: Connection, before: Membership) -> None:
+    """Show the posts of somebody anew when what stood beside their name there is gone."""
+    if before.shows_label or before.role == "professional":
+        await posts.touch_of_author(conn, before.community_id, before.actor_id)
 
 
 async def refuse_follow(conn: Connection, target: Actor, actor: Actor, follow_body: str) -> None:
@@ -275,11 +299,27 @@ async def log_about_person(
     await modlog.insert(conn, act)
 
 
+def _check_answers(answers: Sequence[str]) -> list[str]:
+    """What somebody answered, in the order of the questions. Raises Invalid."""
+    said = [answer.strip() for answer in answers]
+    if len(said) > QUESTIONS:
+        raise Invalid("too_many_questions", field="answers")
+    for number, answer in enumerate(said, 1):
+        if len(answer) > ANSWER_LENGTH:
+            raise Invalid("too_long", field=f"answer{number}")
+    return said if any(said) else []
+
+
 async def _ask_elsewhere(
-    conn: Connection, site: Site, community: Community, actor: Actor, answer: str, now: datetime
+    conn: Connection,
+    site: Site,
+    community: Community,
+    actor: Actor,
+    answers: list[str],
+    now: datetime,
 ) -> Membership:
     follow_uri = site.follow_uri(actor.id, community.id)
-    asking = _standing(community, actor, "asked", answer, follow_uri=follow_uri)
+    asking = _standing(community, actor, "asked", answers, follow_uri=follow_uri)
     entered = await memberships.enter(conn, asking, now, unless=("accepted",))
     if entered is None:
         return await _read(conn, community.id, actor.id)
@@ -305,7 +345,7 @@ def _standing(
     community: Community,
     actor: Actor,
     state: str,
-    answer: str,
+    answers: list[str],
     *,
     follow_uri: str | None = None,
     follow_body: str | None = None,
@@ -315,7 +355,7 @@ def _standing(
         actor_id=actor.id,
         state=state,
         role="member",
-        answer=answer,
+        answers=answers,
         follow_uri=follow_uri,
         follow_body=follow_body,
         stopped_until=None,

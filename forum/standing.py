@@ -10,6 +10,7 @@ from storage import accounts, blocks, communities, memberships
 from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Connection
+from storage.memberships import Membership
 from storage.threads import Post
 
 
@@ -23,7 +24,7 @@ async def require_active(conn: Connection, actor: Actor) -> None:
 
 async def require_writer(
     conn: Connection, actor: Actor, community: Community, now: datetime
-) -> None:
+) -> Membership | None:
     """The rule for writing in a community, the same for people here and elsewhere.
 
     Of a community elsewhere and somebody elsewhere we cannot know the standing: the caller has
@@ -33,8 +34,10 @@ async def require_writer(
     if actor.is_local or community.is_local:
         membership = await memberships.read_membership(conn, community.id, actor.id)
         access.require_may_post(community, membership, now)
-    elif not await memberships.has_local(conn, community.id):
+        return membership
+    if not await memberships.has_local(conn, community.id):
         raise NotAllowed("nobody_here_reads")
+    return None
 
 
 async def require_participant(

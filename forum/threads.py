@@ -212,7 +212,9 @@ async def _require_author(
     conn: Connection, author: Actor, community: Community, origin: Origin | None, now: datetime
 ) -> None:
     """The rule for writing, and that a post is from where its author is."""
-    await require_writer(conn, author, community, now)
+    membership = await require_writer(conn, author, community, now)
+    if author.is_local and membership and not access.accepted_rules(community, membership):
+        raise Invalid("accept_rules", field="rules")
     if author.is_local == (origin is not None):
         raise Invalid("bad_origin")
     if origin is not None and not await tombstones.may_come(
@@ -271,6 +273,7 @@ def _post(
         version=1,
         type=draft.type,
         parts=to_stored(draft.parts),
+        about=draft.about,
     )
 
 

@@ -10,8 +10,8 @@ from storage.db import Connection, fetch_all, fetch_one
 
 COLUMNS = """c.actor_id as id, a.uri, a.host, a.is_local, a.name, a.display_name as title,
   a.url, c.readers,
-  c.travels, c.listed, c.indexed, c.joining, c.description_source, c.description_html, c.question,
-  c.condition, a.inbox, a.shared_inbox, a.followers"""
+  c.travels, c.listed, c.indexed, c.joining, c.description_source, c.description_html,
+  c.questions, c.rules_version, c.condition, a.inbox, a.shared_inbox, a.followers"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Community:
     joining: str
     description_source: str
     description_html: str
-    question: str
+    questions: list[str]
+    rules_version: int
     condition: str | None
     inbox: str
     shared_inbox: str | None
@@ -59,6 +60,15 @@ class RemoteCommunity:
     joining: str
     description_html: str
     condition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What members agree to. Version 0 is that there are none yet."""
+
+    source: str
+    html: str
+    version: int
 
 
 READ = f"""
@@ -211,7 +221,7 @@ async def count_members_band(conn: Connection, viewer: Viewer, community_id: int
 
 INSERT = """
 insert into communities (actor_id, readers, travels, listed, indexed, joining, description_source,
-  description_html, question, condition, created_at)
+  description_html, questions, condition, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
@@ -228,10 +238,55 @@ async def insert(conn: Connection, community: Community, now: datetime) -> None:
         community.joining,
         community.description_source,
         community.description_html,
-        community.question,
+        community.questions,
         community.condition,
         now,
     )
+
+
+READ_RULES = """
+select c.rules_source as source, c.rules_html as html, c.rules_version as version
+from visible_communities($1::bigint, $2::text) c
+where c.actor_id = $3
+"""
+
+
+async def read_rules(conn: Connection, viewer: Viewer, community_id: int) -> Rules | None:
+    """The rules, for whoever may see the name card: they are read before joining."""
+    return await fetch_one(conn, Rules, READ_RULES, viewer.actor_id, viewer.host, community_id)
+
+
+READ_RULES_UNFILTERED = """
+select c.rules_source as source, c.rules_html as html, c.rules_version as version
+from communities c
+where c.actor_id = $1
+"""
+
+
+async def read_rules_unfiltered(conn: Connection, community_id: int) -> Rules | None:
+    """The rules for whoever holds an invitation, which the caller has checked."""
+    return await fetch_one(conn, Rules, READ_RULES_UNFILTERED, community_id)
+
+
+SET_RULES = """
+update communities
+set rules_source = $2, rules_html = $3, rules_version = rules_version + 1
+where actor_id = $1
+returning rules_version
+"""
+
+
+async def set_rules(conn: Connection, community_id: int, source: str, html: str) -> int:
+    """Put other rules in place of those that stand; the number of their version."""
+    return int(await conn.fetchval(SET_RULES, community_id, source, html) or 0)
+
+
+SET_QUESTIONS = "update communities set questions = $2 where actor_id = $1"
+
+
+async def set_questions(conn: Connection, community_id: int, questions: list[str]) -> None:
+    """What people are asked from now on when they ask to join."""
+    await conn.execute(SET_QUESTIONS, community_id, questions)
 
 
 UPSERT_REMOTE = """

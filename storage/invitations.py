@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
+from storage.audience import Viewer
 from storage.communities import COLUMNS, Community
 from storage.db import Connection, fetch_one
 
@@ -77,6 +78,27 @@ USE = "update invitations set uses_left = uses_left - 1 where token_hash = $1"
 async def use(conn: Connection, token: str) -> None:
     """Take one use of an invitation that was locked before."""
     await conn.execute(USE, _hash(token))
+
+
+COUNT_OPEN = """
+select coalesce(sum(uses_left), 0)
+from invitations
+where community_id = $2 and expires_at > $3 and uses_left > 0
+  and moderates($2, $1)
+"""
+
+
+async def count_open(conn: Connection, viewer: Viewer, community_id: int, now: datetime) -> int:
+    """How many people could still come in by a link. 0 for anybody but moderators."""
+    return int(await conn.fetchval(COUNT_OPEN, viewer.actor_id, community_id, now) or 0)
+
+
+END_ALL = "delete from invitations where community_id = $1"
+
+
+async def end_all(conn: Connection, community_id: int) -> None:
+    """No link that was made until now opens this community any more."""
+    await conn.execute(END_ALL, community_id)
 
 
 TIDY = "delete from invitations where expires_at <= $1"

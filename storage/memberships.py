@@ -12,8 +12,13 @@ from datetime import datetime
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all, fetch_one
 
-COLUMNS = """m.community_id, m.actor_id, m.state, m.role, m.answer, m.follow_uri, m.follow_body,
-  m.stopped_until, m.stopped_reason"""
+COLUMNS = """m.community_id, m.actor_id, m.state, m.role, m.answers, m.follow_uri, m.follow_body,
+  m.stopped_until, m.stopped_reason, m.reason, m.decided_at, m.rules_version, m.label,
+  m.shows_label, m.role_until"""
+
+LINE_COLUMNS = """m.actor_id, a.name, a.host, a.is_local, a.display_name, m.state, m.role,
+  m.answers, m.reason, m.decided_at, m.stopped_until, m.stopped_reason, m.role_until,
+  m.changed_at"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +27,17 @@ class Membership:
     actor_id: int
     state: str
     role: str
-    answer: str
+    answers: list[str]
     follow_uri: str | None
     follow_body: str | None
     stopped_until: datetime | None
     stopped_reason: str
+    reason: str = ""
+    decided_at: datetime | None = None
+    rules_version: int = 0
+    label: str | None = None
+    shows_label: bool = False
+    role_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +51,12 @@ class MemberLine:
     display_name: str
     state: str
     role: str
-    answer: str
+    answers: list[str]
+    reason: str
+    decided_at: datetime | None
     stopped_until: datetime | None
     stopped_reason: str
+    role_until: datetime | None
     changed_at: datetime
 
 
@@ -65,14 +79,16 @@ async def read_by_follow_uri(conn: Connection, follow_uri: str) -> Membership | 
 
 
 ENTER = f"""
-insert into memberships as m (community_id, actor_id, state, role, answer, follow_uri, follow_body,
-  changed_at, joined_at)
+insert into memberships as m (community_id, actor_id, state, role, answers, follow_uri, follow_body,
+  changed_at, joined_at, rules_version)
 values ($1, $2, $3, $4, $5, $6, $7, $8::timestamptz,
-  case when $3::text = 'accepted' then $8::timestamptz end)
+  case when $3::text = 'accepted' then $8::timestamptz end, $10)
 on conflict (community_id, actor_id) do update
-set state = excluded.state, role = excluded.role, answer = excluded.answer,
+set state = excluded.state, role = excluded.role, role_until = null, answers = excluded.answers,
   follow_uri = excluded.follow_uri, follow_body = excluded.follow_body,
-  changed_at = excluded.changed_at, joined_at = coalesce(m.joined_at, excluded.joined_at)
+  changed_at = excluded.changed_at, joined_at = coalesce(m.joined_at, excluded.joined_at),
+  reason = case when excluded.state = 'asked' then m.reason else '' end,
+  rules_version = greatest(m.rules_version, excluded.rules_version)
 where m.state <> all($9::text[])
 returning {COLUMNS}
 """
@@ -87,7 +103,8 @@ async def enter(
 ) -> Membership | None:
     """Write a standing, unless one of these states stands already: then None.
 
-    What stops somebody from posting outlives leaving and coming back.
+    What stops somebody from posting outlives leaving and coming back; why they were not accepted
+    before stays for the moderator who reads that they ask again.
     """
     return await fetch_one(
         conn,
@@ -97,11 +114,12 @@ async def enter(
         membership.actor_id,
         membership.state,
         membership.role,
-        membership.answer,
+        membership.answers,
         membership.follow_uri,
         membership.follow_body,
         now,
         list(unless),
+        membership.rules_version,
     )
 
 
@@ -124,6 +142,11 @@ async def keep_follow(
 CHANGE_STATE = f"""
 update memberships as m
 set state = $3, role = case when $3 = 'accepted' then m.role else 'member' end,
+  role_until = case when $3 = 'accepted' then m.role_until end,
+  label = case when $3 = 'accepted' then m.label end,
+  shows_label = $3 = 'accepted' and m.shows_label,
+  answers = case when $3 = 'left' then '{{}}' else m.answers end,
+  reason = $6, decided_at = case when $3 = 'left' then m.decided_at else $5::timestamptz end,
   changed_at = $5::timestamptz,
   joined_at = case when $3 = 'accepted' then coalesce(m.joined_at, $5::timestamptz)
     else m.joined_at end
@@ -140,17 +163,21 @@ async def change_state(
     now: datetime,
     *,
     when: tuple[str, ...],
+    reason: str = "",
 ) -> Membership | None:
-    """Move a standing from one of the states in `when`; None when it is in none of them."""
+    """Move a standing from one of the states in `when`; None when it is in none of them.
+
+    Who is no member any more keeps neither label nor role; who leaves, no answers either.
+    """
     return await fetch_one(
-        conn, Membership, CHANGE_STATE, community_id, actor_id, state, list(when), now
+        conn, Membership, CHANGE_STATE, community_id, actor_id, state, list(when), now, reason
     )
 
 
 END_ALL = """
 update memberships
-set state = 'left', role = 'member', answer = '', follow_uri = null, follow_body = null,
-  changed_at = $2
+set state = 'left', role = 'member', role_until = null, answers = '{}', reason = '', label = null,
+  shows_label = false, follow_uri = null, follow_body = null, changed_at = $2
 where actor_id = $1 and state in ('asked', 'accepted')
 """
 
@@ -173,14 +200,31 @@ async def set_stop(
     await conn.execute(SET_STOP, community_id, actor_id, until, reason)
 
 
-SET_ROLE = """
-update memberships set role = $3
-where community_id = $1 and actor_id = $2 and state = 'accepted'
+ACCEPT_RULES = """
+update memberships set rules_version = $3
+where community_id = $1 and actor_id = $2 and rules_version < $3
 """
 
 
-async def set_role(conn: Connection, community_id: int, actor_id: int, role: str) -> None:
-    await conn.execute(SET_ROLE, community_id, actor_id, role)
+async def accept_rules(conn: Connection, community_id: int, actor_id: int, version: int) -> None:
+    """The member agrees to the rules of that version."""
+    await conn.execute(ACCEPT_RULES, community_id, actor_id, version)
+
+
+DROP_ANSWERS = """
+update memberships as m set answers = '{}'
+where (m.community_id, m.actor_id) in (
+  select o.community_id, o.actor_id from memberships o
+  where o.decided_at < $1 and o.answers <> '{}' and o.state <> 'asked'
+  order by o.decided_at
+  limit $2
+  for update skip locked)
+"""
+
+
+async def drop_answers(conn: Connection, decided_before: datetime, limit: int) -> int:
+    """Erase what people answered when they asked, once that was decided long enough ago."""
+    return int((await conn.execute(DROP_ANSWERS, decided_before, limit)).rpartition(" ")[2])
 
 
 COUNT_OWNERS = """
@@ -209,9 +253,8 @@ async def has_local(conn: Connection, community_id: int) -> bool:
     return bool(await conn.fetchval(HAS_LOCAL, community_id))
 
 
-LIST_ASKED = """
-select m.actor_id, a.name, a.host, a.is_local, a.display_name, m.state, m.role, m.answer,
-  m.stopped_until, m.stopped_reason, m.changed_at
+LIST_ASKED = f"""
+select {LINE_COLUMNS}
 from memberships m
 join actors a on a.id = m.actor_id and a.state = 'live'
 where m.community_id = $2 and m.state = 'asked'
@@ -237,9 +280,8 @@ async def list_asked(
     )
 
 
-LIST_MEMBERS = """
-select m.actor_id, a.name, a.host, a.is_local, a.display_name, m.state, m.role, m.answer,
-  m.stopped_until, m.stopped_reason, m.changed_at
+LIST_MEMBERS = f"""
+select {LINE_COLUMNS}
 from memberships m
 join actors a on a.id = m.actor_id
 where m.community_id = $2 and m.state = 'accepted'
@@ -259,9 +301,8 @@ async def list_members(
     )
 
 
-LIST_STOPPED = """
-select m.actor_id, a.name, a.host, a.is_local, a.display_name, m.state, m.role, m.answer,
-  m.stopped_until, m.stopped_reason, m.changed_at
+LIST_STOPPED = f"""
+select {LINE_COLUMNS}
 from memberships m
 join actors a on a.id = m.actor_id
 where m.community_id = $2 and m.stopped_until > $3

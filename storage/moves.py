@@ -35,9 +35,9 @@ order by m.community_id
 
 # What a moderator decided about either account stays; what the person only asked does not.
 CARRY = """
-insert into memberships as m (community_id, actor_id, state, answer, stopped_until, stopped_reason,
+insert into memberships as m (community_id, actor_id, state, answers, stopped_until, stopped_reason,
   changed_at, joined_at)
-select o.community_id, $3, $4::text, case when $4 = 'asked' then o.answer else '' end,
+select o.community_id, $3, $4::text, case when $4 = 'asked' then o.answers else '{}' end,
   o.stopped_until, o.stopped_reason, $5::timestamptz,
   case when $4 = 'accepted' then o.joined_at end
 from memberships o
@@ -47,7 +47,7 @@ set state = case
     when m.state = 'left' or (m.state = 'asked' and excluded.state = 'accepted')
       then excluded.state
     else m.state end,
-  answer = case when m.answer = '' then excluded.answer else m.answer end,
+  answers = case when m.answers = '{}' then excluded.answers else m.answers end,
   stopped_until = greatest(m.stopped_until, excluded.stopped_until),
   stopped_reason = case
     when excluded.stopped_until > coalesce(m.stopped_until, '-infinity')

@@ -14,9 +14,9 @@ from storage.threads import COLUMNS, Post
 INSERT = f"""
 insert into posts as p (id, uri, url, kind, author_id, community_id, thread_id, parent_id, path,
   audience, state, title, source, html, content_note, sensitive, language, is_local, published_at,
-  edited_at, version, active_at, type, parts)
+  edited_at, version, active_at, type, parts, about)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-  $21, $19, $22, $23)
+  $21, $19, $22, $23, $24)
 on conflict (uri) do nothing
 returning {COLUMNS}
 """
@@ -51,6 +51,7 @@ async def insert(conn: Connection, post: Post) -> Post | None:
         post.version,
         post.type,
         post.parts,
+        post.about,
     )
 
 
@@ -122,10 +123,33 @@ async def touch(conn: Connection, post_id: int, thread_id: int) -> None:
         await conn.execute(TOUCH, thread_id)
 
 
+LOCK_THREADS_OF_AUTHOR = """
+select t.id from posts t
+where t.id in (
+  select p.thread_id from posts p where p.community_id = $1 and p.author_id = $2)
+order by t.id
+for no key update
+"""
+
+TOUCH_OF_AUTHOR = """
+update posts set version = version + 1
+where id in (
+  select p.id from posts p where p.community_id = $1 and p.author_id = $2
+  union
+  select p.thread_id from posts p where p.community_id = $1 and p.author_id = $2)
+"""
+
+
+async def touch_of_author(conn: Connection, community_id: int, author_id: int) -> None:
+    """What stands beside the author's name in that community has changed."""
+    await conn.execute(LOCK_THREADS_OF_AUTHOR, community_id, author_id)
+    await conn.execute(TOUCH_OF_AUTHOR, community_id, author_id)
+
+
 ERASE = """
 update posts
 set state = 'erased', title = '', source = '', html = '', content_note = '', sensitive = false,
-  language = '', parts = null, version = version + 1
+  language = '', parts = null, about = '', version = version + 1
 where id = $1 and state <> 'erased'
 returning id
 """

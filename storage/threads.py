@@ -17,7 +17,7 @@ from storage.ids import MAX_ID
 
 COLUMNS = """p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.parent_id,
   p.path, p.audience, p.state, p.title, p.source, p.html, p.content_note, p.sensitive, p.language,
-  p.is_local, p.published_at, p.edited_at, p.version, p.type, p.parts"""
+  p.is_local, p.published_at, p.edited_at, p.version, p.type, p.parts, p.about"""
 
 LINE_COLUMNS = """p.id, p.title, a.name as author_name, a.host as author_host,
   a.is_local as author_is_local, a.display_name as author_display, p.published_at, p.active_at,
@@ -52,6 +52,7 @@ class Post:
     version: int
     type: str
     parts: Any  # read with storage.parts.parts_of
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,9 @@ class PostView:
     author_is_local: bool
     author_display: str
     author_url: str | None
+    about: str = ""
+    label: str | None = None
+    professional_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +190,13 @@ READ_THREAD = """
 select p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.parent_id, p.path,
   p.title, p.html, p.content_note, p.sensitive, p.language, p.is_local, p.published_at,
   p.edited_at, p.version, a.name as author_name, a.host as author_host,
-  a.is_local as author_is_local, a.display_name as author_display, a.url as author_url
+  a.is_local as author_is_local, a.display_name as author_display, a.url as author_url, p.about,
+  case when m.shows_label then m.label end as label,
+  case when m.role = 'professional' then m.role_until end as professional_until
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
+left join memberships m on m.community_id = p.community_id and m.actor_id = p.author_id
+  and m.state = 'accepted'
 where p.thread_id = $3 and p.kind <> 'boost' and p.path > $4::bigint[]
 order by p.path
 limit $5

@@ -125,7 +125,7 @@ async def make_community(
         name=name or f"community_{next(_numbers)}",
         title=title,
         description=Rendered("For us.", "<p>For us.</p>"),
-        question="What brings you here?" if joining == "apply" else "",
+        questions=["What brings you here?"] if joining == "apply" else [],
         answers=Answers(readers, travels, listed, indexed, joining, hosts),
         condition=condition,
         keypair=KEYPAIR,
@@ -169,7 +169,7 @@ async def join(
     follow_body: str | None = None,
 ) -> Membership:
     """A standing, whatever the community would say to it."""
-    wanted = Membership(community.id, actor.id, state, role, "", follow_uri, follow_body, None, "")
+    wanted = Membership(community.id, actor.id, state, role, [], follow_uri, follow_body, None, "")
     entered = await memberships.enter(conn, wanted, tick(), unless=())
     assert entered is not None
     return entered

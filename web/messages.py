@@ -10,7 +10,10 @@ from web.i18n import N_, Words
 DONE: dict[str, str] = {
     "joined": N_("Welcome. You are a member of this community now."),
     "asked": N_("Your request was sent. You will be let in when a moderator has read it."),
-    "answer_first": N_("Please answer the question, then send it once more."),
+    "rules_accepted": N_("Thank you. You have agreed to the rules."),
+    "links_ended": N_("No link that was made until now can be used any more."),
+    "rules_changed": N_("The rules are saved. Members agree to them before they write again."),
+    "role_changed": N_("The role is changed."),
     "signed_up": N_("Welcome. Your account is ready."),
     "left": N_("You have left this community."),
     "posted": N_("Your post is published."),
@@ -41,6 +44,10 @@ PROBLEMS: dict[str, str] = {
     "not_allowed": N_("You are not allowed to do this."),
     "sign_in_first": N_("Please sign in first."),
     "invalid": N_("Something in the form is not right."),
+    "reach_changed": N_(
+        "Since you opened this page, more people can read what is written here. Nothing was sent. "
+        "Please look at the box above the button; then you can post it."
+    ),
     "conflict": N_("Somebody was faster. Please look at the page again."),
     "too_many": N_("That was very often in a short time. Please wait a little and try again."),
     "foreign_form": N_("This form was sent from another website. Nothing was changed."),
@@ -58,6 +65,8 @@ PROBLEMS: dict[str, str] = {
     "bad_date": N_("Please choose a date."),
     "in_the_past": N_("Please choose a date in the future."),
     "bad_name": N_("Only small letters a to z, digits and _ , between 2 and 30 of them."),
+    "too_many_questions": N_("Please ask five questions at most."),
+    "accept_rules": N_("Please read the rules and agree to them."),
     "name_taken": N_("This name is taken, or was used before. Please choose another one."),
     "name_reserved": N_("This name could be mistaken for an official one. Please choose another."),
     "wrong_sign_in": N_("Name and password do not belong together."),
@@ -116,7 +125,23 @@ ACTIONS: dict[str, str] = {
     "refuse_member": N_("not accepted this time:"),
     "remove_member": N_("took out:"),
     "close_report": N_("closed a report"),
+    "set_rules": N_("wrote new rules"),
+    "set_role": N_("gave another role to:"),
 }
+
+
+LABELS: dict[str, str] = {
+    "lives_with": N_("I live with it"),
+    "may_have": N_("I may have it"),
+    "cares_for": N_("I care for someone"),
+    "lost_someone": N_("I lost someone"),
+    "works_in_field": N_("I work in this field"),
+}
+
+
+def label_words(words: Words, label: str) -> str:
+    """What somebody says of themselves, in their own voice."""
+    return words.gettext(LABELS[label]) if label in LABELS else ""
 
 
 def done_words(words: Words, code: str) -> str:

@@ -13,12 +13,15 @@ from markupsafe import Markup
 from web.answers import ICONS
 from web.assets import Assets
 from web.i18n import Words, words_for
-from web.messages import action_words, problem_words
+from web.messages import action_words, label_words, problem_words
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 # Read with the code: files of the next version, put in their place before the restart, do not
 # mix with it.
-SOURCES = {path.name: path.read_text("utf-8") for path in TEMPLATE_DIR.glob("*.html")}
+SOURCES = {
+    path.relative_to(TEMPLATE_DIR).as_posix(): path.read_text("utf-8")
+    for path in TEMPLATE_DIR.rglob("*.html")
+}
 TONES = 6
 SPRITE = (
     Markup('<svg class="unseen" aria-hidden="true">')
@@ -82,6 +85,7 @@ class Templates:
             tone=tone,
             problem=lambda code: problem_words(words, code),
             action=lambda code: action_words(words, code),
+            label=lambda code: label_words(words, code),
         )
         return environment
 

@@ -37,7 +37,8 @@ class PollDraft:
 class Draft:
     """A thread or a reply before it is stored. `html` is safe; a reply has no title.
 
-    `type` is the ActivityPub type that it federates as; one with a `poll` is a Question.
+    `type` is the ActivityPub type that it federates as; one with a `poll` is a Question. `about` is
+    whom it is about, if its author says so: self, child or other.
     """
 
     title: str
@@ -49,3 +50,4 @@ class Draft:
     type: str = "Note"
     parts: Parts = NO_PARTS
     poll: PollDraft | None = None
+    about: str = ""

@@ -28,7 +28,7 @@ def community() -> None:
 @click.option("--listed/--unlisted", default=False, help="A name card that anyone can find.")
 @click.option("--indexed", is_flag=True, help="Search engines may list it.")
 @click.option("--joining", type=click.Choice(["open", "apply", "invite"]), default="apply")
-@click.option("--question", default="", help="Asked of people who apply.")
+@click.option("--question", "questions", multiple=True, help="Asked of people who apply; up to 5.")
 @click.option("--host", "hosts", multiple=True, help="A server it travels to, when named.")
 @click.option("--condition", help="For example ORPHA:558.")
 @click.option("--owner", help="The account that owns and moderates it.")
@@ -41,7 +41,7 @@ def create(
     listed: bool,
     indexed: bool,
     joining: str,
-    question: str,
+    questions: tuple[str, ...],
     hosts: tuple[str, ...],
     condition: str | None,
     owner: str | None,
@@ -65,7 +65,7 @@ def create(
                 name=name,
                 title=title,
                 description=Rendered(description, html),
-                question=question,
+                questions=questions,
                 answers=answers,
                 condition=condition,
                 keypair=keypair,

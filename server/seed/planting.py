@@ -131,7 +131,7 @@ class Planting:
             name=room.name,
             title=room.title,
             description=self.prepared.descriptions[room.name],
-            question=room.question,
+            questions=room.questions,
             answers=Answers(room.readers, room.travels, room.listed, room.indexed, room.joining),
             condition=room.condition,
             keypair=self.prepared.keypairs[room.name],
@@ -150,7 +150,13 @@ class Planting:
                 self.conn, Viewer(owner.id), community, uses=1, days=30, now=when
             )
         entered = await membership.ask_to_join(
-            self.conn, self.services.site, community, person, invitation=token, now=when
+            self.conn,
+            self.services.site,
+            community,
+            person,
+            rules=community.rules_version,
+            invitation=token,
+            now=when,
         )
         if entered.state == "asked":
             await membership.accept_member(self.conn, community, owner, person, when)
@@ -186,7 +192,8 @@ class Planting:
                 self.services.site,
                 self.rooms[ask.community],
                 self.people[ask.person],
-                answer=ask.answer,
+                answers=ask.answers,
+                rules=self.rooms[ask.community].rules_version,
                 now=self._moment(ask.days),
             )
         for word in self.script.reports:

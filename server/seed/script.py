@@ -36,7 +36,7 @@ class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     indexed: bool
     joining: str
     condition: str | None = None
-    question: str = ""
+    questions: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
 
 
@@ -68,7 +68,7 @@ class Asking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     community: str
     person: str
     days: float
-    answer: str
+    answers: tuple[str, ...]
 
 
 class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

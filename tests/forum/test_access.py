@@ -70,7 +70,8 @@ def community(
         joining="open",
         description_source="",
         description_html="",
-        question="",
+        questions=[],
+        rules_version=0,
         condition=None,
         inbox="https://here.test/inbox",
         shared_inbox=None,
@@ -117,7 +118,7 @@ def memberships(draw: st.DrawFn) -> Membership:
         actor_id=7,
         state=draw(states),
         role=draw(roles),
-        answer="",
+        answers=[],
         follow_uri=None,
         follow_body=None,
         stopped_until=draw(moments),
@@ -146,7 +147,7 @@ def test_to_require_is_to_raise_exactly_when_one_may_not(membership) -> None:
 
 
 def test_a_stop_ends_at_its_date() -> None:
-    stopped = Membership(HERE, 7, "accepted", "member", "", None, None, NOW, "")
+    stopped = Membership(HERE, 7, "accepted", "member", [], None, None, NOW, "")
     assert access.may_post(community(), stopped, NOW)
     assert not access.may_post(community(), stopped, NOW - timedelta(seconds=1))
 
@@ -252,7 +253,7 @@ def test_nobody_acts_against_an_owner(moderator, login, target) -> None:
 
 def test_a_moderator_is_stopped_by_owners_and_the_servers_moderators_only() -> None:
     def standing(role: str) -> Membership:
-        return Membership(HERE, 7, "accepted", role, "", None, None, None, "")
+        return Membership(HERE, 7, "accepted", role, [], None, None, None, "")
 
     target = standing("moderator")
     assert not access.may_stop(standing("moderator"), account(), target)

@@ -38,7 +38,7 @@ async def ask(
     conn: Connection, community: Community, actor: Actor, invitation: str | None = None
 ) -> Membership:
     return await membership.ask_to_join(
-        conn, SITE, community, actor, answer="I live with it", invitation=invitation, now=tick()
+        conn, SITE, community, actor, answers=["I live with it"], invitation=invitation, now=tick()
     )
 
 

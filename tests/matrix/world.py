@@ -239,7 +239,7 @@ async def _moderated(
         secret_of("report"),
     )  # fmt: skip
     await conn.execute(
-        "update memberships set answer = $3 where community_id = $1 and actor_id = $2",
+        "update memberships set answers = array[$3] where community_id = $1 and actor_id = $2",
         community.id, people["asking"].id, secret_of("answer"),
     )  # fmt: skip
 

@@ -34,6 +34,7 @@ from web.visit import Visit
 LONGEST_HANDLE = 320
 LONGEST_DESCRIPTION = 5000
 FINDS_PER_HOUR = 30
+LONGEST_QUESTIONS = 4000
 MAKES_PER_DAY = 10
 
 
@@ -94,7 +95,7 @@ async def make_community(visit: Visit) -> Response:
     name = form.line("name", most=60, least=1).removeprefix("c/")
     title = form.line("title", most=communities.TITLE_LENGTH, least=1)
     description = form.text("description", most=LONGEST_DESCRIPTION)
-    question = form.text("question", most=communities.QUESTION_LENGTH)
+    questions = lines_of(form.text("questions", most=LONGEST_QUESTIONS))
     condition = form.line("condition", most=20).upper() or None
     answers = _read_answers(visit)
     with form.checked():
@@ -110,7 +111,7 @@ async def make_community(visit: Visit) -> Response:
             owner = await read_own(conn, visit.viewer)
             community = await communities.create_community(
                 conn, services.site, owner, name=name, title=title,
-                description=about, question=question, answers=answers,
+                description=about, questions=questions, answers=answers,
                 condition=condition, keypair=keypair, now=now,
             )  # fmt: skip
         return respond.redirect(visit, address_of(community), done="made")
@@ -156,6 +157,11 @@ async def find_community(visit: Visit, conn: Connection) -> Community:
     if found is None:
         raise NotFound
     return found
+
+
+def lines_of(text: str) -> list[str]:
+    """One question on each line; empty lines are nothing."""
+    return [line for line in map(str.strip, text.splitlines()) if line]
 
 
 async def _activity_address(

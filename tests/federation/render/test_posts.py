@@ -27,7 +27,7 @@ AUTHOR = Actor(
 )  # fmt: skip
 COMMUNITY = Community(
     2, "https://here.test/ap/actors/2", "here.test", True, "marfan", "Marfan together",
-    "https://here.test/c/marfan", "anyone", "anywhere", True, False, "open", "", "", "", None,
+    "https://here.test/c/marfan", "anyone", "anywhere", True, False, "open", "", "", [], 0, None,
     "https://here.test/ap/actors/2/inbox", None, "https://here.test/ap/actors/2/followers",
 )  # fmt: skip
 THREAD = Post(
