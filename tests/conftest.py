@@ -71,6 +71,14 @@ def _server_of(config: pytest.Config) -> str:
     return config.stash[SERVER].dsn
 
 
+# What takes longest begins first, so that at the end no worker waits for another.
+LONGEST = ("tests/server", "tests/faults", "tests/walks", "tests/browser", "tests/matrix")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node) -> None:
     """The controller of xdist starts the server and tells its workers where it is."""

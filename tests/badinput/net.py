@@ -21,6 +21,7 @@ import uvicorn
 
 from federation import dial
 from tests.federation.peer import Peer
+from tests.serving import run_server
 
 NAMES = ("there.test", "other.test", "third.test", "xn--bcher-kva.test")
 WIDE = "wide.test"  # any name below it is a server too, and all are one peer
@@ -126,26 +127,13 @@ async def open_net(directory: Path) -> AsyncIterator[tuple[Net, Path]]:
     net = Net()
     net.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     net.tls.load_cert_chain(chain, key)
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         net,
         log_level="error",
         lifespan="off",
         ssl_certfile=chain,
         ssl_keyfile=key,
-        timeout_graceful_shutdown=1,
         timeout_keep_alive=60,
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
-        await asyncio.sleep(0.005)
-    net.port = listener.getsockname()[1]
-    try:
+    async with run_server(config) as net.port:
         yield net, bundle
-    finally:
-        server.should_exit = server.force_exit = True
-        await task
-        listener.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
@@ -24,6 +24,7 @@ from storage.communities import Community
 from storage.db import Database
 from tests.factories import make_person, make_site
 from tests.federation.wire import MovableClock, PlainRenderer
+from tests.serving import run_server
 
 # What stands in a community, in words that all servers share.
 TREE = """
@@ -46,27 +47,14 @@ class House:
     site: Site
     port: int
     app: Starlette
-    _server: uvicorn.Server | None = None
-    _serving: asyncio.Task[None] | None = None
+    _door: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def open_door(self) -> None:
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self.port))
-        config = uvicorn.Config(
-            self.app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
-        while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
-            await asyncio.sleep(0.005)
+        config = uvicorn.Config(self.app, log_level="warning", lifespan="off")
+        await self._door.enter_async_context(run_server(config, self.port))
 
     async def shut_door(self) -> None:
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = self._server.force_exit = True
-            await self._serving
-            self._server = self._serving = None
+        await self._door.aclose()
 
     async def work(self) -> bool:
         """One round of every worker; whether anything was done."""

@@ -5,11 +5,9 @@ It signs in a few lines of its own, so that the code under test is not its own w
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +20,8 @@ import httpx
 import uvicorn
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+
+from tests.serving import run_server
 
 AS2 = "https://www.w3.org/ns/activitystreams"
 PUBLIC = f"{AS2}#Public"
@@ -159,18 +159,8 @@ class Peer:
 @asynccontextmanager
 async def serve(app: Any) -> AsyncIterator[str]:
     """An ASGI application on a free port of loopback; its origin."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
-        await asyncio.sleep(0.005)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = server.force_exit = True
-    await task
-    listening.close()
+    async with run_server(uvicorn.Config(app, log_level="warning", lifespan="off")) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from forum.site import Site
 from storage.keys import SigningKey
 from tests.factories import KEYPAIR
 from tests.federation.peer import Asked, Peer
+from tests.serving import run_server
 
 KEY = SigningKey("https://here.test/ap/actors/1#main-key", KEYPAIR.private_pem)
 SITE = Site("https://here.test")
@@ -256,26 +257,19 @@ async def test_tls_is_checked_against_the_name_and_the_extra_authorities(tmp_pat
     for blob in certificate.cert_chain_pems:
         blob.write_to_path(str(chain), append=True)
     config = uvicorn.Config(
-        peer, port=0, log_level="error", lifespan="off", ssl_certfile=chain, ssl_keyfile=private
+        peer, log_level="error", lifespan="off", ssl_certfile=chain, ssl_keyfile=private
     )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-
     trusting = Client(SITE, SystemClock(), allow_loopback=True, ca_bundle=bundle, lookup=lookup)
-    answer = await trusting.get(f"https://there.test:{port}/a", signed_by=KEY)
-    assert json.loads(answer.body) == {"id": "a"}
-    with pytest.raises(Unreachable):
-        await trusting.get(f"https://other.test:{port}/a", signed_by=None)
     plain = Client(SITE, SystemClock(), allow_loopback=True, lookup=lookup)
-    with pytest.raises(Unreachable):
-        await plain.get(f"https://there.test:{port}/a", signed_by=None)
-    await trusting.close()
-    await plain.close()
-    server.should_exit = server.force_exit = True
-    await task
+    async with run_server(config) as port:
+        answer = await trusting.get(f"https://there.test:{port}/a", signed_by=KEY)
+        assert json.loads(answer.body) == {"id": "a"}
+        with pytest.raises(Unreachable):
+            await trusting.get(f"https://other.test:{port}/a", signed_by=None)
+        with pytest.raises(Unreachable):
+            await plain.get(f"https://there.test:{port}/a", signed_by=None)
+        await trusting.close()
+        await plain.close()
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from server.http_guard import GuardedProtocol
+from tests.serving import run_server
 
 
 @contextlib.asynccontextmanager
@@ -20,23 +20,12 @@ async def serving(
     config: uvicorn.Config | None = None,
 ) -> AsyncIterator[int]:
     """The port of a server that is stopped when the block ends."""
-    # With the protocol named, asyncio sends small answers at once.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
     config = config or uvicorn.Config(
         app, http=protocol, ws="none", lifespan="off", log_config=None, server_header=False,
-        access_log=False, proxy_headers=False, timeout_graceful_shutdown=1,
+        access_log=False, proxy_headers=False,
     )  # fmt: skip
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext
-    task = asyncio.create_task(server.serve([listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody when
-        await asyncio.sleep(0.01)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
+    async with run_server(config, patience=1.0) as port:
+        yield port
 
 
 async def exchange(port: int, request: bytes, *, wait: float = 10.0) -> bytes:
