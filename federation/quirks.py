@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from forum import reach
 from storage.audience import Recipient
 
 # These take a group's Announce of an activity. NodeBB stalls on an Announce of the bare post
@@ -49,6 +50,9 @@ MICROBLOGS = frozenset(
 )
 
 
+keeps_closed = reach.keeps_closed  # the page that is written on says the same
+
+
 def takes_wrapped(software: str | None) -> bool:
     """Whether to send the group's Announce of a whole activity. Unknown software gets it."""
     return _name(software) not in MICROBLOGS
@@ -65,15 +69,6 @@ def with_wrapped(recipients: Iterable[Recipient]) -> list[Recipient]:
 
 def with_bare(recipients: Iterable[Recipient]) -> list[Recipient]:
     return [recipient for recipient in recipients if takes_bare(recipient.software)]
-
-
-def keeps_closed(software: str | None) -> bool:
-    """Whether posts of a closed community may be handed over.
-
-    Other forums show them to anonymous visitors. A server that the community names and whose
-    software is not known yet is believed: its Follow was accepted as a Dazzle's.
-    """
-    return _name(software) in {"", "dazzle"}
 
 
 def hides_named_notes(software: str | None, user_agent: str = "") -> bool:

@@ -59,15 +59,6 @@ class Fact:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Who will see what is about to be written."""
-
-    is_wide: bool
-    headline: str
-    facts: list[Fact]
-
-
 def facts_of(words: Words, community: Community, hosts: list[str]) -> list[Fact]:
     """All answers, for the community's own page and its card."""
     found = [readers_fact(words, community), travels_fact(words, community, hosts)]
@@ -79,24 +70,6 @@ def facts_of(words: Words, community: Community, hosts: list[str]) -> list[Fact]
 def strip_of(words: Words, community: Community, hosts: list[str]) -> list[Fact]:
     """The answers that matter while reading."""
     return facts_of(words, community, hosts)[:3]
-
-
-def reach_of(words: Words, community: Community, hosts: list[str]) -> Reach:
-    """The line above the send button."""
-    _ = words.gettext
-    if community.readers == "members":
-        headline = _("Only members of “%(title)s” will read this.") % {"title": community.title}
-    else:
-        headline = _("Anyone on the web will be able to read this.")
-    return Reach(
-        is_wide=community.readers == "anyone",
-        headline=headline,
-        facts=[
-            travels_fact(words, community, hosts),
-            finding_fact(words, community),
-            Fact("bin", _taking_back(words, community)),
-        ],
-    )
 
 
 def readers_fact(words: Words, community: Community) -> Fact:
@@ -151,11 +124,3 @@ def post_fact(words: Words, audience: str) -> Fact:
     if audience == "community":
         return Fact(CLOSED, words.gettext("Members only"))
     return Fact(CLOSED, words.gettext("Only people who were addressed"))
-
-
-def _taking_back(words: Words, community: Community) -> str:
-    if community.is_local and community.travels == "nowhere":
-        return words.gettext("You can delete it at any time.")
-    return words.gettext(
-        "You can delete it. We then ask the other servers to delete it too, but cannot make them."
-    )

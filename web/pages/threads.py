@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from forum.errors import NotFound
+from forum.reach import read_reach
 from storage.audience import UNKNOWN_SERVER
 from storage.communities import CommunityView, read_view
 from storage.db import Connection
@@ -26,10 +27,11 @@ from storage.threads import (
     read_thread,
 )
 from web import respond
-from web.answers import Fact, Reach, reach_of, strip_of
+from web.answers import Fact, strip_of
 from web.csrf import new_key
 from web.pages.front import address_of, hosts_of
 from web.paging import read_path
+from web.reach_box import ReachBox, box_of
 from web.thread_view import Content, content_of, key_of
 from web.visit import CachedPage, Visit
 
@@ -59,7 +61,7 @@ class Writing:
 
     instead: str
     stopped_until: str
-    reach: Reach | None
+    reach: ReachBox | None
     submission: str
 
 
@@ -112,23 +114,30 @@ def audience_of(community: CommunityView | None) -> str:
     return "public" if community is None or community.readers == "anyone" else "community"
 
 
-def writing_of(
-    visit: Visit, community: CommunityView | None, hosts: list[str], text_of_submission: str = ""
-) -> Writing:
-    """Whether this visitor may answer here, and if not, why."""
-    instead, until = "", ""
+def why_not_write(visit: Visit, community: CommunityView | None) -> str:
+    """What has to come before writing here, or what keeps this visitor from it; '' for nothing."""
     if visit.member is None:
-        instead = "sign_in"
-    elif community is None:
-        instead = "elsewhere"
-    elif community.my_state != "accepted":
-        instead = "asked" if community.my_state == "asked" else "join"
-    elif community.my_stopped_until is not None and community.my_stopped_until > visit.now:
-        instead, until = "stopped", visit.words.date(community.my_stopped_until)
-    if instead or community is None:
-        return Writing(instead, until, None, "")
-    submission = text_of_submission or new_key()
-    return Writing("", "", reach_of(visit.words, community, hosts), submission)
+        return "sign_in"
+    if community is None:
+        return "elsewhere"
+    if community.my_state != "accepted":
+        return "asked" if community.my_state == "asked" else "join"
+    until = community.my_stopped_until
+    return "stopped" if until is not None and until > visit.now else ""
+
+
+async def writing_of(
+    visit: Visit, conn: Connection, community: CommunityView | None, submission: str = ""
+) -> Writing:
+    """The form for this visitor, or why there is none."""
+    instead = why_not_write(visit, community)
+    if community is None:
+        return Writing(instead, "", None, "")
+    if instead:
+        until = community.my_stopped_until if instead == "stopped" else None
+        return Writing(instead, visit.words.date(until) if until else "", None, "")
+    reach = await read_reach(conn, community)
+    return Writing("", "", box_of(visit.words, community, reach), submission or new_key())
 
 
 async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
@@ -158,7 +167,7 @@ async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
         language=content.language or visit.words.locale,
         is_first=not after,
         after=content.next,
-        writing=writing_of(visit, community, hosts),
+        writing=await writing_of(visit, conn, community),
     )
     is_indexed = community is not None and community.indexed and community.readers == "anyone"
     return await respond.page(

@@ -10,19 +10,20 @@ from starlette.responses import Response
 
 from forum import text, threads
 from forum.errors import NotAllowed, NotFound
+from forum.reach import require_shown
 from forum.text import Draft
 from storage.communities import CommunityView, read_view
 from storage.db import Connection
 from storage.threads import Post, read_post
 from web import respond
-from web.answers import Reach
 from web.i18n import LOCALES
 from web.pages.communities import find_community
-from web.pages.front import address_of, hosts_of
+from web.pages.front import address_of
 from web.pages.joining import own
 from web.pages.posts import fragment_of
-from web.pages.threads import address_in_thread, writing_of
+from web.pages.threads import address_in_thread, why_not_write, writing_of
 from web.paging import read_id
+from web.reach_box import ReachBox
 from web.visit import Visit
 
 POSTS_PER_HOUR = 40
@@ -37,7 +38,7 @@ LANGUAGES = (*LOCALES.items(), ("fr", "Français"), ("es", "Español"), ("it", "
 class WriteView:
     community: CommunityView
     address: str
-    reach: Reach
+    reach: ReachBox
     submission: str
     languages: tuple[tuple[str, str], ...]
     language: str
@@ -59,6 +60,7 @@ async def start_thread(visit: Visit) -> Response:
     with visit.form.checked():
         draft = await _draft(visit, is_thread=True)
         async with services.database.write() as conn:
+            await require_shown(conn, community, visit.form.values.get("shown", ""))
             post = await threads.start_thread(
                 conn, services.site, await own(visit, conn), community, draft,
                 now=visit.now, submission=_submission(visit),
@@ -83,6 +85,7 @@ async def reply(visit: Visit) -> Response:
     with visit.form.checked():
         draft = await _draft(visit, is_thread=False)
         async with services.database.write() as conn:
+            await require_shown(conn, community, visit.form.values.get("shown", ""))
             post = await threads.reply(
                 conn, services.site, await own(visit, conn), parent, draft,
                 now=visit.now, submission=_submission(visit),
@@ -127,7 +130,7 @@ def _require_standing(visit: Visit, community: CommunityView | None) -> Communit
     """Say early what forum would say after somebody has written a long text."""
     if community is None:
         raise NotFound
-    instead = writing_of(visit, community, []).instead
+    instead = why_not_write(visit, community)
     if instead:
         raise NotAllowed("stopped" if instead == "stopped" else "not_a_member")
     return community
@@ -150,8 +153,7 @@ def _submission(visit: Visit) -> str | None:
 async def _page(
     visit: Visit, conn: Connection, community: CommunityView, parent: Post | None
 ) -> Response:
-    hosts = await hosts_of(conn, community)
-    writing = writing_of(visit, community, hosts, _submission(visit) or "")
+    writing = await writing_of(visit, conn, community, _submission(visit) or "")
     if writing.reach is None:
         raise NotAllowed("not_a_member")
     language = (parent.language if parent else "") or visit.words.locale
