@@ -27,7 +27,7 @@ JOINING = ("open", "apply", "invite")
 CONDITION = re.compile(r"ORPHA:[0-9]{1,7}")
 TITLE_LENGTH = 100
 QUESTIONS = 5
-QUESTION_LENGTH = 300
+QUESTION_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)

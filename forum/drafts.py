@@ -27,6 +27,7 @@ POLL_TYPE = "Question"
 TYPES = frozenset(
     ("Note", "Page", "Article", "Question", "Event", "Video", "Audio", "Image", "Document", "Link")
 )
+ABOUT = ("self", "child", "other")
 
 
 def check_draft(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
@@ -34,6 +35,8 @@ def check_draft(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
 
     An answer may be nothing but a picture or a poll: microblogs send such.
     """
+    if draft.about not in ("", *ABOUT):
+        raise Invalid("choose_one", field="about")
     title = draft.title.strip() if is_thread else ""
     parts = clean_parts(draft.parts)
     if is_thread and not title:

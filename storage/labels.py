@@ -17,6 +17,8 @@ class Badge:
     professional_until: datetime | None
 
 
+NO_BADGE = Badge(None, None)
+
 SET_LABEL = """
 update memberships set label = $3, shows_label = $4
 where community_id = $1 and actor_id = $2 and state = 'accepted'

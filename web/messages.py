@@ -48,6 +48,12 @@ PROBLEMS: dict[str, str] = {
         "Since you opened this page, more people can read what is written here. Nothing was sent. "
         "Please look at the box above the button; then you can post it."
     ),
+    "consent_needed": N_("Please read this and agree, or write where posts stay on this server."),
+    "federation_withdrawn": N_(
+        "You took back your consent that what you write is sent to other servers, and in this "
+        "community it is. You can give it again in your settings, under “What you agreed to”."
+    ),
+    "not_offered": N_("This server does not do that, so there is nothing to agree to."),
     "conflict": N_("Somebody was faster. Please look at the page again."),
     "too_many": N_("That was very often in a short time. Please wait a little and try again."),
     "foreign_form": N_("This form was sent from another website. Nothing was changed."),
@@ -137,6 +143,17 @@ LABELS: dict[str, str] = {
     "lost_someone": N_("I lost someone"),
     "works_in_field": N_("I work in this field"),
 }
+
+
+ABOUT: dict[str, str] = {
+    "child": N_("about their child"),
+    "other": N_("about somebody else, who agreed"),
+}
+
+
+def about_words(words: Words, about: str) -> str:
+    """Whom a post is about, as its author said."""
+    return words.gettext(ABOUT[about]) if about in ABOUT else ""
 
 
 def label_words(words: Words, label: str) -> str:

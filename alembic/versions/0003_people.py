@@ -1,7 +1,8 @@
 """People: how they come in, what they choose, what is kept for them and how it goes.
 
 Size and locks: new columns are nullable or have constant defaults, so no table is rewritten; the
-changed checks read `accounts`, `memberships`, `site` and `modlog` once.
+changed checks read `accounts`, `memberships`, `site` and `modlog` once. Questions and answers move
+to columns that hold several; the rows that have one are rewritten.
 """
 
 from alembic import op
@@ -130,6 +131,13 @@ alter table memberships
   drop constraint memberships_role_check,
   add constraint memberships_role_check
     check (role in ('member', 'professional', 'moderator', 'owner'));
+update communities set questions = array[question] where question <> '';
+alter table communities drop column question;
+-- What was answered and decided before goes 30 days from now.
+update memberships
+set answers = array[answer], decided_at = case when state <> 'asked' then now() end
+where answer <> '';
+alter table memberships drop column answer;
 create index memberships_decided on memberships (decided_at) where answers <> '{}';
 create index memberships_role_until on memberships (role_until) where role_until is not null;
 

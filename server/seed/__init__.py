@@ -14,7 +14,7 @@ from forum.passwords import hash_password
 from forum.ports import Services
 from forum.text import compose_text
 from server.errors import StartError
-from server.seed.planting import Planting, Prepared, render_all, render_descriptions
+from server.seed.planting import Planting, Prepared, render_all, render_descriptions, render_rules
 from server.seed.script import Script, read_script
 from storage import site as sites
 from storage.db import Connection
@@ -82,5 +82,6 @@ async def _prepare(services: Services, script: Script) -> Prepared:
         password_hash=await hash_password(PASSWORD),
         about=await compose_text(services.renderer, script.about, field="about"),
         descriptions=await render_descriptions(services, script),
+        rules=await render_rules(services, script),
         drafts=await render_all(services, script),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from forum import accounts, communities, membership, moderation, setup, threads
+from forum import accounts, communities, membership, moderation, rules, setup, threads
 from forum.communities import Answers
 from forum.errors import Conflict
 from forum.keypairs import Keypair
@@ -30,6 +30,7 @@ class Prepared:
     password_hash: str
     about: Rendered
     descriptions: dict[str, Rendered]
+    rules: dict[str, Rendered]
     drafts: dict[tuple[str, str], Draft]
 
 
@@ -55,6 +56,14 @@ async def render_descriptions(services: Services, script: Script) -> dict[str, R
     return {
         room.name: await compose_text(services.renderer, room.description, field="description")
         for room in script.communities
+    }
+
+
+async def render_rules(services: Services, script: Script) -> dict[str, Rendered]:
+    return {
+        room.name: await compose_text(services.renderer, room.rules, field="rules")
+        for room in script.communities
+        if room.rules
     }
 
 
@@ -137,8 +146,16 @@ class Planting:
             keypair=self.prepared.keypairs[room.name],
             now=when,
         )
+        if room.name in self.prepared.rules:
+            community = await self._write_rules(room, community, when)
         for name in room.members:
             await self._join(community, self.people[room.owner], self.people[name], when)
+
+    async def _write_rules(self, room: Room, community: Community, when: datetime) -> Community:
+        owner, text = self.people[room.owner], self.prepared.rules[room.name]
+        version = await rules.change(self.conn, community, owner, text, when)
+        self.rooms[room.name] = replace(community, rules_version=version)
+        return self.rooms[room.name]
 
     async def _join(
         self, community: Community, owner: Actor, person: Actor, when: datetime

@@ -37,6 +37,7 @@ class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     joining: str
     condition: str | None = None
     questions: tuple[str, ...] = ()
+    rules: str = ""
     members: tuple[str, ...] = ()
 
 

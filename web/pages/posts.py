@@ -15,6 +15,7 @@ from storage.actors import Actor, read_person_by_id, read_unfiltered
 from storage.audience import moderates
 from storage.communities import CommunityView, read_view
 from storage.db import Connection
+from storage.labels import NO_BADGE, Badge, read_badge
 from storage.memberships import Membership, read_membership
 from storage.threads import Post, PostView, read_moderated_post, read_post
 from web import respond
@@ -84,7 +85,11 @@ async def fragment_of(visit: Visit, conn: Connection, post: Post) -> Markup:
     author = await read_unfiltered(conn, post.author_id)
     if author is None:
         raise NotFound
-    html = fragment(visit.web, visit.words, _as_view(post, author), audience=post.audience)
+    badge = None
+    if post.community_id is not None:
+        badge = await read_badge(conn, visit.viewer, post.community_id, author.id)
+    view = _as_view(post, author, badge or NO_BADGE)
+    html = fragment(visit.web, visit.words, view, audience=post.audience)
     return Markup(html)  # noqa: S704 - escaped where it was made
 
 
@@ -202,7 +207,7 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
     return await respond.page(visit, conn, "post.html", view, status=status, is_private=is_private)
 
 
-def _as_view(post: Post, author: Actor) -> PostView:
+def _as_view(post: Post, author: Actor, badge: Badge) -> PostView:
     return PostView(
         id=post.id, uri=post.uri, url=post.url, kind=post.kind, author_id=post.author_id,
         community_id=post.community_id, thread_id=post.thread_id, parent_id=post.parent_id,
@@ -210,5 +215,6 @@ def _as_view(post: Post, author: Actor) -> PostView:
         sensitive=post.sensitive, language=post.language, is_local=post.is_local,
         published_at=post.published_at, edited_at=post.edited_at, version=post.version,
         author_name=author.name, author_host=author.host, author_is_local=author.is_local,
-        author_display=author.display_name, author_url=author.url,
+        author_display=author.display_name, author_url=author.url, about=post.about,
+        label=badge.label, professional_until=badge.professional_until,
     )  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import text, threads
+from forum import consents, text, threads
 from forum.errors import NotAllowed, NotFound
 from forum.reach import require_shown
 from forum.text import Draft
@@ -17,6 +17,7 @@ from storage.db import Connection
 from storage.threads import Post, read_post
 from web import respond
 from web.i18n import LOCALES
+from web.pages.asides import Asides, agree, asides_of, read_about
 from web.pages.communities import find_community
 from web.pages.front import address_of
 from web.pages.joining import own
@@ -44,6 +45,7 @@ class WriteView:
     language: str
     parent: Post | None
     parent_html: Markup
+    asides: Asides
 
 
 async def show_new_thread(visit: Visit, conn: Connection) -> Response:
@@ -58,9 +60,10 @@ async def start_thread(visit: Visit) -> Response:
     async with services.database.read() as conn:
         community = await _writable(visit, conn)
     with visit.form.checked():
-        draft = await _draft(visit, is_thread=True)
+        draft = await _draft(visit, community, is_thread=True)
         async with services.database.write() as conn:
-            await require_shown(conn, community, visit.form.values.get("shown", ""))
+            await agree(visit, conn, community)
+            await _require_told(visit, conn, community)
             post = await threads.start_thread(
                 conn, services.site, await own(visit, conn), community, draft,
                 now=visit.now, submission=_submission(visit),
@@ -83,9 +86,10 @@ async def reply(visit: Visit) -> Response:
         parent = await _parent(visit, conn, visit.form.values.get("to", ""))
         community = await _writable_around(visit, conn, parent)
     with visit.form.checked():
-        draft = await _draft(visit, is_thread=False)
+        draft = await _draft(visit, community, is_thread=False)
         async with services.database.write() as conn:
-            await require_shown(conn, community, visit.form.values.get("shown", ""))
+            await agree(visit, conn, community)
+            await _require_told(visit, conn, community)
             post = await threads.reply(
                 conn, services.site, await own(visit, conn), parent, draft,
                 now=visit.now, submission=_submission(visit),
@@ -97,18 +101,30 @@ async def reply(visit: Visit) -> Response:
         return await _page(visit, conn, community, parent)
 
 
-async def _draft(visit: Visit, *, is_thread: bool) -> Draft:
+async def _require_told(visit: Visit, conn: Connection, community: CommunityView) -> None:
+    """The person was shown everybody who will read it, and agrees that it travels."""
+    await require_shown(conn, community, visit.form.values.get("shown", ""))
+    await consents.require_or_give(
+        conn, visit.require_member().actor_id, community,
+        agreed=visit.form.is_ticked("federation"), locale=visit.words.locale, now=visit.now,
+    )  # fmt: skip
+
+
+async def _draft(visit: Visit, community: CommunityView, *, is_thread: bool) -> Draft:
     """The checked and rendered text of the form; counted, so that nobody floods a community."""
     form = visit.form
     title = form.line("title", most=text.TITLE_LIMIT, least=1) if is_thread else ""
     source = form.text("source", most=text.TEXT_LIMIT, least=1)
     note = form.line("content_note", most=text.NOTE_LIMIT)
     language = form.values.get("language", "")
+    async with visit.services.database.read() as conn:
+        about = read_about(visit, await asides_of(visit, conn, community, is_thread=is_thread))
     form.stop_if_wrong()
     await visit.count("post", most=POSTS_PER_HOUR, per=timedelta(hours=1))
-    return await text.compose(
+    draft = await text.compose(
         visit.services.renderer, title=title, source=source, content_note=note, language=language
     )
+    return replace(draft, about=about)
 
 
 async def _writable(visit: Visit, conn: Connection) -> CommunityView:
@@ -155,7 +171,7 @@ async def _page(
 ) -> Response:
     writing = await writing_of(visit, conn, community, _submission(visit) or "")
     if writing.reach is None:
-        raise NotAllowed("not_a_member")
+        raise NotAllowed("federation_withdrawn" if writing.instead == "withdrawn" else "not_a_member")
     language = (parent.language if parent else "") or visit.words.locale
     view = WriteView(
         community=community,
@@ -166,6 +182,7 @@ async def _page(
         language=language,
         parent=parent,
         parent_html=Markup() if parent is None else await fragment_of(visit, conn, parent),
+        asides=await asides_of(visit, conn, community, is_thread=parent is None),
     )
     template = "thread_new.html" if parent is None else "reply.html"
     status = 422 if visit.form.errors else 200
