@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from forum.site import Site
@@ -48,3 +49,4 @@ class Services:
     renderer: Renderer
     resolver: Resolver
     secret: bytes
+    data_dir: Path = Path("data")  # files of people are kept below it

@@ -85,6 +85,7 @@ async def open_parts(settings: Settings) -> Parts:
         renderer=renderer,
         resolver=federation.resolver,
         secret=read_secret(settings),
+        data_dir=settings.data_dir,
     )
     return Parts(services, federation, renderer)
 

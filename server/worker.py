@@ -19,9 +19,10 @@ from typing import Any
 import uvloop
 
 from federation import backfill, catchup, deliver, publish, receive, synchronization
-from forum import departures, polls
+from forum import departures, exporting, polls
 from server import metrics
 from server.app import open_parts
+from server.exporting import Exporter
 from server.memory import keep_what_is_loaded
 from server.settings import Settings
 from storage import (
@@ -72,6 +73,7 @@ async def run_worker(
     figures = await metrics.serve(parts.services.database, address) if address else None
     name = f"{socket.gethostname()}/{os.getpid()}"
     database, clock = parts.services.database, parts.services.clock
+    exporter = Exporter(parts.services, settings.data_dir / exporting.DIRECTORY)
     try:
         loops = [
             _forever("receive", lambda: receive.run(parts.federation, stop), stop),
@@ -80,6 +82,7 @@ async def run_worker(
             _forever("catch up", lambda: catchup.run(parts.federation, stop), stop),
             _forever("compare", lambda: synchronization.run(parts.federation, stop), stop),
             _forever("read again", lambda: backfill.run(parts.federation, stop), stop),
+            _forever("copies", lambda: exporter.run(stop), stop),
             _forever("due", lambda: _repeat(do_due, database, clock.now, DUE_EVERY, stop), stop),
             _forever("tidy", lambda: _repeat(tidy, database, clock.now, TIDY_EVERY, stop), stop),
         ]

@@ -28,6 +28,8 @@ DONE: dict[str, str] = {
     "accepted": N_("The person was let in."),
     "refused": N_("The person was not accepted this time."),
     "closed": N_("The report is closed."),
+    "agreed": N_("Thank you. You can take this back here at any time."),
+    "taken_back": N_("Your consent is taken back."),
     "saved": N_("Your changes are saved."),
     "approved": N_("The account can be used now."),
     "server_blocked": N_("The server is blocked."),
@@ -37,6 +39,7 @@ DONE: dict[str, str] = {
     "set_up": N_("Your server is ready. Now make the first community."),
     "waiting": N_("Your account is made. A person will look at it; then you can join and write."),
     "signed_out": N_("You are signed out."),
+    "export_asked": N_("Your copy is being made."),
 }
 
 PROBLEMS: dict[str, str] = {

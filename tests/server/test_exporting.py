@@ -1,0 +1,204 @@
+"""The copy that somebody takes along: what is in it, what is not, and what becomes of the file."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from forum import exporting
+from forum.ports import Services
+from forum.text import ChildRenderer
+from server.exporting import Exporter
+from storage import exports
+from storage.actors import Actor
+from storage.audience import Viewer
+from storage.db import Database
+from tests.factories import (
+    SITE,
+    join,
+    make_community,
+    make_person,
+    make_reply,
+    make_site,
+    make_thread,
+    member_of,
+)
+from tests.federation.wire import MovableClock
+from tests.server.seed.test_seed import NoResolver
+
+
+@pytest.fixture
+async def services(database: Database, tmp_path: Path) -> AsyncIterator[Services]:
+    async with database.write() as conn:
+        await make_site(conn)
+    renderer = ChildRenderer()
+    yield Services(
+        database, SITE, MovableClock(), renderer, NoResolver(), b"x" * 32, data_dir=tmp_path
+    )
+    await renderer.close()
+
+
+@pytest.fixture
+def exporter(services: Services) -> Exporter:
+    return Exporter(services, services.data_dir / exporting.DIRECTORY)
+
+
+async def ask(services: Services, person: Actor) -> None:
+    async with services.database.write() as conn:
+        await exporting.ask_for_copy(conn, member_of(person), services.clock.now())
+
+
+async def latest(services: Services, person: Actor) -> exports.Export | None:
+    async with services.database.read() as conn:
+        return await exports.read_latest(conn, Viewer(person.id), services.clock.now())
+
+
+async def opened(services: Services, person: Actor) -> zipfile.ZipFile:
+    export = await latest(services, person)
+    assert export is not None
+    assert export.state == "ready"
+    assert export.file is not None
+    return zipfile.ZipFile(services.data_dir / exporting.DIRECTORY / export.file)
+
+
+async def test_pat04_a_copy_holds_everything_of_one_person_and_nothing_of_others(
+    services: Services, exporter: Exporter
+) -> None:
+    async with services.database.write() as conn:
+        ada, eve = await make_person(conn, "ada"), await make_person(conn, "eve")
+        community = await make_community(conn, eve, name="quiet", readers="members")
+        await join(conn, community, ada)
+        thread = await make_thread(conn, ada, community, title="My <first> day", text="Hard.")
+        theirs = await make_reply(conn, eve, thread, text="Somebody else said this.")
+        await make_reply(conn, ada, theirs, text="And I answered.")
+        await conn.execute("insert into blocks values ($1, $2)", ada.id, eve.id)
+        await conn.execute("insert into host_blocks values ($1, 'rude.test')", ada.id)
+        await conn.execute(
+            "insert into consents (account_id, purpose, version, locale, given_at)"
+            " values ($1, 'account', 1, 'en', now())",
+            ada.id,
+        )
+    await ask(services, ada)
+    assert await exporter.step()
+    with await opened(services, ada) as copy:
+        page = copy.read("index.html").decode()
+        outbox = json.loads(copy.read("outbox.json"))
+        rest = json.loads(copy.read("everything_else.json"))
+        assert copy.read("following_accounts.csv").decode().splitlines()[1:] == [
+            "quiet@here.test,true,false,"
+        ]
+        assert copy.read("blocked_accounts.csv") == b"eve@here.test\r\n"
+        assert copy.read("blocked_domains.csv") == b"rude.test\r\n"
+        whole = b"".join(copy.read(name) for name in copy.namelist())
+    assert "My &lt;first&gt; day" in page
+    assert "And I answered." in page
+    assert b"Somebody else said this." not in whole
+    assert b"PRIVATE KEY" not in whole
+    assert b"argon2" not in whole
+    assert outbox["totalItems"] == len(outbox["orderedItems"]) == 2
+    first, second = (item["object"] for item in outbox["orderedItems"])
+    assert (first["name"], first["source"]["content"]) == ("My <first> day", "Hard.")
+    assert (second["inReplyTo"], second["audience"]) == (theirs.uri, community.uri)
+    assert first["to"] == second["to"] == []
+    assert "account" in [one["purpose"] for one in rest["consents"]]
+
+
+async def test_pat04_a_copy_of_many_posts_tells_how_far_it_is(
+    services: Services, exporter: Exporter
+) -> None:
+    async with services.database.write() as conn:
+        ada = await make_person(conn)
+        community = await make_community(conn, ada)
+        thread = await make_thread(conn, ada, community)
+        for number in range(120):
+            await make_reply(conn, ada, thread, text=f"Answer {number}.")
+    await ask(services, ada)
+    told = []
+    note = exporter._note
+
+    async def listen(export: exports.Export, done: int, total: int) -> None:
+        await note(export, done, total)
+        told.append(await latest(services, ada))
+
+    exporter._note = listen  # type: ignore[method-assign]
+    assert await exporter.step()
+    assert [(one.done, one.total, one.state) for one in told if one] == [(200, 242, "waiting")]
+    with await opened(services, ada) as copy:
+        assert json.loads(copy.read("outbox.json"))["totalItems"] == 121
+
+
+async def test_asking_twice_makes_one_and_a_newer_one_replaces_the_older(
+    services: Services, exporter: Exporter
+) -> None:
+    async with services.database.write() as conn:
+        ada = await make_person(conn)
+    await ask(services, ada)
+    await ask(services, ada)
+    assert await exporter.step()
+    assert not await exporter.step()
+    first = await latest(services, ada)
+    assert isinstance(services.clock, MovableClock)
+    services.clock.move(timedelta(minutes=1))
+    await ask(services, ada)
+    assert await exporter.step()
+    await exporter.tidy()
+    second = await latest(services, ada)
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+    directory = services.data_dir / exporting.DIRECTORY
+    assert [path.name for path in directory.iterdir()] == [second.file]
+
+
+async def test_a_file_goes_after_a_week_and_with_its_owner(
+    services: Services, exporter: Exporter
+) -> None:
+    async with services.database.write() as conn:
+        ada, eve = await make_person(conn), await make_person(conn)
+    for person in (ada, eve):
+        await ask(services, person)
+        assert await exporter.step()
+    directory = services.data_dir / exporting.DIRECTORY
+    async with services.database.write() as conn:
+        await exports.drop_of_account(conn, eve.id)
+    await exporter.tidy()
+    assert len(list(directory.iterdir())) == 1
+    assert isinstance(services.clock, MovableClock)
+    services.clock.move(timedelta(days=8))
+    await exporter.tidy()
+    assert list(directory.iterdir()) == []
+    assert await latest(services, ada) is None
+
+
+async def test_a_copy_that_cannot_be_written_leaves_no_half_of_it(
+    services: Services, exporter: Exporter
+) -> None:
+    async with services.database.write() as conn:
+        ada = await make_person(conn)
+    (services.data_dir / exporting.DIRECTORY).write_text("in the way")
+    await ask(services, ada)
+    assert await exporter.step()
+    export = await latest(services, ada)
+    assert export is not None
+    assert export.state == "failed"
+
+
+async def test_a_copy_that_a_dead_worker_began_is_made_by_the_next(
+    services: Services, exporter: Exporter
+) -> None:
+    async with services.database.write() as conn:
+        ada = await make_person(conn)
+    await ask(services, ada)
+    now = services.clock.now()
+    async with services.database.write() as conn:
+        assert await exports.claim(conn, now, now + timedelta(minutes=5)) is not None
+    assert not await exporter.step()
+    assert isinstance(services.clock, MovableClock)
+    services.clock.move(timedelta(minutes=6))
+    assert await exporter.step()
+    assert (await opened(services, ada)).testzip() is None
