@@ -12,6 +12,7 @@ from typing import Protocol
 
 from forum.site import Site
 from storage.db import Database
+from storage.smtp import Smtp
 
 
 class Clock(Protocol):
@@ -39,6 +40,22 @@ class Renderer(Protocol):
     async def render(self, source: str) -> str: ...
 
 
+class MailFailed(Exception):
+    """A mail was not taken. `code` says why in one word, `is_final` that asking again is no use."""
+
+    def __init__(self, code: str, *, is_final: bool) -> None:
+        super().__init__(code)
+        self.code = code
+        self.is_final = is_final
+
+
+class Mailer(Protocol):
+    """Hands mail over to another server. Speaks to the network: never call it in a transaction."""
+
+    async def send(self, settings: Smtp, address: str, subject: str, text: str) -> None:
+        """Raises MailFailed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a request needs, made once by the composition root."""
@@ -49,4 +66,5 @@ class Services:
     renderer: Renderer
     resolver: Resolver
     secret: bytes
+    mailer: Mailer
     data_dir: Path = Path("data")  # files of people are kept below it

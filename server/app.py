@@ -18,6 +18,7 @@ from forum.text import ChildRenderer
 from server import health
 from server.database import url_of
 from server.failures import Failures
+from server.mailing import SmtpMailer
 from server.metrics import Measured
 from server.request_guard import RequestGuard
 from server.security_headers import SecurityHeaders
@@ -78,13 +79,15 @@ async def open_parts(settings: Settings) -> Parts:
         allow_loopback=settings.allow_loopback,
         ca_bundle=settings.ca_bundle,
     )
+    secret = read_secret(settings)
     services = Services(
         database=database,
         site=site,
         clock=clock,
         renderer=renderer,
         resolver=federation.resolver,
-        secret=read_secret(settings),
+        secret=secret,
+        mailer=SmtpMailer(secret),
         data_dir=settings.data_dir,
     )
     return Parts(services, federation, renderer)

@@ -24,6 +24,7 @@ from forum.ports import Services
 from forum.site import Site
 from forum.text import ChildRenderer
 from server.app import Application, Parts
+from server.mailing import SmtpMailer
 from server.settings import Settings
 from server.web_process import configuration
 from storage.actors import Actor
@@ -214,7 +215,9 @@ async def open_world(dsn: str, directory: Path) -> AsyncIterator[World]:
         fed = open_federation(
             database, SITE, clock, renderer, ca_bundle=bundle, lookup=net.lookup, dial=net.dial
         )
-        services = Services(database, SITE, clock, renderer, fed.resolver, b"x" * 32)
+        services = Services(
+            database, SITE, clock, renderer, fed.resolver, b"x" * 32, SmtpMailer(b"x" * 32)
+        )
         settings = Settings(origin=SITE.origin)
         parts = Parts(services, fed, renderer)
         app = Application(parts, settings)

@@ -14,6 +14,7 @@ from forum import exporting
 from forum.ports import Services
 from forum.text import ChildRenderer
 from server.exporting import Exporter
+from server.mailing import SmtpMailer
 from storage import exports
 from storage.actors import Actor
 from storage.audience import Viewer
@@ -38,7 +39,14 @@ async def services(database: Database, tmp_path: Path) -> AsyncIterator[Services
         await make_site(conn)
     renderer = ChildRenderer()
     yield Services(
-        database, SITE, MovableClock(), renderer, NoResolver(), b"x" * 32, data_dir=tmp_path
+        database,
+        SITE,
+        MovableClock(),
+        renderer,
+        NoResolver(),
+        b"x" * 32,
+        SmtpMailer(b"x" * 32),
+        data_dir=tmp_path,
     )
     await renderer.close()
 

@@ -11,12 +11,15 @@ from starlette.routing import Router
 
 from forum.ports import Services
 from forum.text import ChildRenderer
+from server.mailing import SmtpMailer
 from storage import sessions
 from storage.actors import Actor
 from storage.db import Database
 from tests.factories import SITE, make_site
 from tests.web.html import Page
 from web.routes import routes
+
+SECRET = b"a secret of 32 bytes in a test!!"
 
 
 class SteadyClock:
@@ -114,7 +117,7 @@ async def services(
     renderer = ChildRenderer()
     async with database.write() as conn:
         await make_site(conn)
-    yield Services(database, SITE, clock, renderer, resolver, b"a secret of 32 bytes in a test!!")
+    yield Services(database, SITE, clock, renderer, resolver, SECRET, SmtpMailer(SECRET))
     await renderer.close()
 
 

@@ -12,6 +12,7 @@ from forum.site import Site
 from forum.text import ChildRenderer, plain_text
 from server import seed
 from server.errors import StartError
+from server.mailing import SmtpMailer
 from server.seed.script import read_script
 from storage.audience import NOBODY, Viewer
 from storage.communities import list_communities
@@ -35,7 +36,9 @@ async def services(database: Database) -> AsyncIterator[Services]:
     renderer = ChildRenderer()
     async with database.write() as conn:
         await ensure_site(conn, SITE, SystemClock().now(), keypair=KEYPAIR)
-    yield Services(database, SITE, SystemClock(), renderer, NoResolver(), b"x" * 32)
+    yield Services(
+        database, SITE, SystemClock(), renderer, NoResolver(), b"x" * 32, SmtpMailer(b"x" * 32)
+    )
     await renderer.close()
 
 

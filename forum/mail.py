@@ -1,0 +1,193 @@
+"""Mail that tells nothing: a link, never a condition, a community or what somebody wrote.
+
+It is queued with what caused it, in one transaction, and sent by a worker. As long as mail was not
+seen to arrive, none is sent and nobody is asked for an address; what is queued waits where the
+administrator sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from forum import access
+from forum.errors import Invalid, NotAllowed, NotFound
+from forum.sealing import seal
+from storage import addresses, mails, smtp, tokens
+from storage.db import Connection
+from storage.sessions import Member
+from storage.smtp import Smtp
+
+SIGN_IN_LINK = "sign_in_link"
+CONFIRM_ADDRESS = "confirm_address"
+SHORT_LIVED = (SIGN_IN_LINK, CONFIRM_ADDRESS)
+KINDS = frozenset(
+    (
+        *SHORT_LIVED,
+        *("community_invitation", "site_invitation", "let_in", "not_let_in"),
+        *("membership_decided", "new_message", "receipt_changed", "export_ready", "test"),
+    )
+)
+
+LINK_LIFETIME = timedelta(minutes=30)
+CONFIRM_LIFETIME = timedelta(days=1)
+TEST_LIFETIME = timedelta(days=1)
+KEPT = timedelta(days=14)
+SHORT_KEPT = timedelta(days=1)
+
+ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}@[a-z0-9.-]{1,189}", re.IGNORECASE)
+SECURITIES = ("starttls", "tls", "none")
+SEAL = "smtp"
+
+
+def check_address(address: str) -> str:
+    """The address without what surrounds it. Raises Invalid."""
+    address = address.strip()
+    _, _, host = address.rpartition("@")
+    if not ADDRESS.fullmatch(address) or "." not in host.strip(".") or ".." in host:
+        raise Invalid("bad_address", field="address")
+    return address
+
+
+async def can_send(conn: Connection) -> bool:
+    """Whether mail was seen to arrive."""
+    return (await smtp.read(conn)).tested_at is not None
+
+
+async def queue(
+    conn: Connection,
+    *,
+    address: str,
+    kind: str,
+    locale: str,
+    now: datetime,
+    link: str = "",
+    account_id: int | None = None,
+) -> None:
+    """Have a mail sent once the transaction commits."""
+    if kind not in KINDS:
+        raise ValueError(kind)
+    data = {"link": link} if link else {}
+    await mails.insert(
+        conn, account_id=account_id, address=address, kind=kind, locale=locale, data=data, now=now
+    )
+
+
+async def tell(conn: Connection, account_id: int, kind: str, *, link: str, now: datetime) -> None:
+    """Tell somebody by mail, if they gave an address; else nothing happens."""
+    found = await addresses.read_of_account(conn, account_id)
+    if found is not None:
+        await queue(
+            conn, address=found.address, kind=kind, locale=found.locale, link=link,
+            account_id=account_id, now=now,
+        )  # fmt: skip
+
+
+async def send_sign_in_link(conn: Connection, origin: str, address: str, now: datetime) -> None:
+    """A link that signs in whoever reads the mail of this account; nothing for an unknown one.
+
+    Count the attempt before; answer the same in both cases.
+    """
+    found = await addresses.find(conn, address)
+    if found is None or not await can_send(conn):
+        return
+    await tokens.drop_of_account(conn, found.account_id, SIGN_IN_LINK)
+    await mails.drop_of_account(conn, found.account_id, SIGN_IN_LINK)
+    secret = await tokens.make(
+        conn, SIGN_IN_LINK, account_id=found.account_id, expires_at=now + LINK_LIFETIME
+    )
+    await queue(
+        conn, address=found.address, kind=SIGN_IN_LINK, locale=found.locale,
+        link=f"{origin}/sign-in/link/{secret}", account_id=found.account_id, now=now,
+    )  # fmt: skip
+
+
+async def ask_to_confirm(
+    conn: Connection, origin: str, member: Member, address: str, now: datetime
+) -> None:
+    """Send a link to an address that somebody gives; it counts once the link was opened.
+
+    The same for an address that another account has: only who reads its mail learns of that.
+    """
+    if not await can_send(conn):
+        raise NotAllowed("no_mail")
+    address = check_address(address)
+    await tokens.drop_of_account(conn, member.actor_id, CONFIRM_ADDRESS)
+    await mails.drop_of_account(conn, member.actor_id, CONFIRM_ADDRESS)
+    secret = await tokens.make(
+        conn, CONFIRM_ADDRESS, account_id=member.actor_id, data={"address": address},
+        expires_at=now + CONFIRM_LIFETIME,
+    )  # fmt: skip
+    await queue(
+        conn, address=address, kind=CONFIRM_ADDRESS, locale=member.locale,
+        link=f"{origin}/settings/mail/confirm/{secret}", account_id=member.actor_id, now=now,
+    )  # fmt: skip
+
+
+async def confirm_address(conn: Connection, member: Member, secret: str, now: datetime) -> None:
+    """The link was opened by the account that asked. Sign-in links to an older address end."""
+    found = await tokens.use(conn, CONFIRM_ADDRESS, secret, now)
+    if found is None or found.account_id != member.actor_id:
+        raise NotFound
+    if await addresses.is_others(conn, found.data["address"], member.actor_id):
+        raise NotAllowed("address_taken")
+    await addresses.confirm(conn, member.actor_id, found.data["address"], now)
+    await tokens.drop_of_account(conn, member.actor_id, SIGN_IN_LINK)
+
+
+async def remove_address(conn: Connection, member: Member) -> None:
+    """Forget the address, what is queued for it, and links that were sent to it."""
+    await addresses.remove(conn, member.actor_id)
+    await mails.drop_of_account(conn, member.actor_id)
+    for kind in SHORT_LIVED:
+        await tokens.drop_of_account(conn, member.actor_id, kind)
+
+
+async def change_settings(
+    conn: Connection, admin: Member, secret: bytes, settings: Smtp, password: str
+) -> None:
+    """How mail leaves; an empty password leaves the one that is kept."""
+    access.require_may_administer(admin)
+    if settings.security not in SECURITIES:
+        raise Invalid("choose", field="security")
+    check_address(settings.sender)
+    known = await smtp.read(conn)
+    sealed = seal(secret, SEAL, password.encode()) if password else known.password_sealed
+    await smtp.save(
+        conn,
+        Smtp(
+            settings.host, settings.port, settings.security, settings.username,
+            sealed if settings.username else None, settings.sender, None,
+        ),
+    )  # fmt: skip
+
+
+async def begin_test(conn: Connection, admin: Member, origin: str, now: datetime) -> str:
+    """The link that a test mail holds: whoever opens it has seen mail arrive."""
+    access.require_may_administer(admin)
+    if not (await smtp.read(conn)).is_set:
+        raise NotAllowed("no_mail_settings")
+    secret = await tokens.make(
+        conn, "mail_test", account_id=admin.actor_id, expires_at=now + TEST_LIFETIME
+    )
+    return f"{origin}/admin/mail/arrived/{secret}"
+
+
+async def end_test(conn: Connection, admin: Member, secret: str, now: datetime) -> None:
+    """The test mail arrived. Mail that waits goes out from now on."""
+    access.require_may_administer(admin)
+    if await tokens.use(conn, "mail_test", secret, now) is None:
+        raise NotFound
+    await smtp.mark_tested(conn, now)
+
+
+async def throw_away(conn: Connection, admin: Member, mail_id: int) -> None:
+    """Nobody is to get it any more, for instance since the link was handed over by hand."""
+    access.require_may_administer(admin)
+    await mails.drop(conn, mail_id)
+
+
+async def tidy(conn: Connection, now: datetime) -> None:
+    """Forget mail whose time is over, and the links."""
+    await mails.drop_old(conn, now - KEPT, now - SHORT_KEPT, list(SHORT_LIVED))
+    await tokens.tidy(conn, now)
