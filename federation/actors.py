@@ -5,9 +5,10 @@ from __future__ import annotations
 from federation.door import Ask, Shown
 from federation.render import actors as render
 from federation.render import collections as lists
+from federation.render import posts
 from federation.render.document import Document, to_bytes
 from forum.errors import NotFound
-from storage import activities, actors, collections, communities
+from storage import activities, actors, collections, communities, post_copies
 from storage.actors import Actor
 from storage.audience import reads_community
 from storage.communities import Community
@@ -31,6 +32,9 @@ async def show_instance_outbox(ask: Ask) -> Shown:
 
 
 async def show_actor(ask: Ask) -> Shown:
+    if await actors.is_gone_from_here(ask.conn, ask.number()):
+        tombstone = posts.tombstone(ask.site.actor_uri(ask.number()), "Person")
+        return Shown(to_bytes(tombstone), True, status=410)
     found = await _find(ask)
     keys = await _public_keys(ask, found)
     if isinstance(found, Community):
@@ -53,6 +57,7 @@ async def show_outbox(ask: Ask) -> Shown:
     items = await activities.list_outbox(
         ask.conn, ask.viewer, found.id, before=before, limit=OUTBOX_PAGE
     )
+    await post_copies.note(ask.conn, [item.post_id for item in items], ask.viewer.host)
     place = {"page": 1} if before is None else {"before": before}
     following = {"before": items[-1].post_id} if len(items) == OUTBOX_PAGE else {}
     body = lists.page(uri, place, [item.body for item in items], following)

@@ -8,7 +8,7 @@ from federation.render import collections as lists
 from federation.render import posts
 from federation.render.document import to_bytes
 from forum.errors import NotFound
-from storage import activities, actors, collections, communities, instances, threads
+from storage import activities, actors, collections, communities, instances, post_copies, threads
 from storage.actors import Actor
 from storage.collections import Entry
 from storage.polls import read_poll
@@ -25,6 +25,7 @@ async def show_post(ask: Ask) -> Shown:
     if not post.is_local or post.community_id is None:
         raise NotFound
     written, named = await _written(ask, post), not await _hides_named(ask)
+    await post_copies.note(ask.conn, [post.id], ask.viewer.host)
     document = posts.document_of(ask.site, written, named=named)
     page_url = ask.site.thread_url(post.thread_id, post.id)
     return Shown(to_bytes(document), post.audience == "public", page_url)
@@ -68,6 +69,8 @@ async def show_activity(ask: Ask) -> Shown:
     activity = await activities.read_activity(ask.conn, ask.viewer, ask.number())
     if activity is None:
         raise NotFound
+    if activity.post_id is not None:
+        await post_copies.note(ask.conn, [activity.post_id], ask.viewer.host)
     return Shown(activity.body, activity.is_public)
 
 

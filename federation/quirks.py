@@ -76,5 +76,10 @@ def hides_named_notes(software: str | None, user_agent: str = "") -> bool:
     return _name(software) == "snac" or user_agent.lower().startswith("snac/")
 
 
+def takes_acknowledgements(software: str | None) -> bool:
+    """Whether it keeps receipts of what was erased: to all others the word means nothing."""
+    return _name(software) == "dazzle"
+
+
 def _name(software: str | None) -> str:
     return (software or "").lower()

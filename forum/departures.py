@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from forum.erasing import confirm
 from forum.errors import Invalid
 from forum.threads import erase_post
 from storage import departures, memberships, polls, posts, reactions, site
@@ -17,13 +18,18 @@ from storage.db import Connection
 BATCH = 100
 
 
-async def receive_departure(conn: Connection, actor: Actor, now: datetime) -> None:
-    """The caller checked that the account's own server says so. A second time changes nothing."""
+async def receive_departure(
+    conn: Connection, actor: Actor, now: datetime, *, source_uri: str | None = None
+) -> None:
+    """The caller checked that the account's own server says so. A second time changes nothing.
+
+    `source_uri` is the activity that said it: its server hears when nothing is left here.
+    """
     if actor.is_local or actor.kind != "person":
         raise Invalid("not_elsewhere")
     await memberships.end_all(conn, actor.id, now)
     await mark_gone(conn, actor.id)
-    await departures.begin(conn, actor.id, now)
+    await departures.begin(conn, actor.id, now, source_uri)
     await _take_out(conn, actor, now, BATCH)
 
 
@@ -57,7 +63,7 @@ async def _take_out(conn: Connection, actor: Actor, now: datetime, limit: int) -
     if left:
         left -= await _take_reactions(conn, actor, left)
     if left:
-        await departures.finish(conn, actor.id)
+        await confirm(conn, actor, await departures.finish(conn, actor.id))
     return limit - left
 
 

@@ -107,6 +107,28 @@ class FollowAnswered(Event, frozen=True):
     follow_body: str
 
 
+class DeletionDone(Event, frozen=True):
+    """Nothing is left here of what that activity of another server took back."""
+
+    actor_id: int
+    source_uri: str
+
+
+class AccountClosed(Event, frozen=True):
+    """Somebody closed their account, and all that they wrote is erased."""
+
+    actor_id: int
+    erasure_id: int
+
+
+class CopiesRecalled(Event, frozen=True):
+    """One server is to erase all that it was given. `after` is the last post it was told of."""
+
+    erasure_id: int
+    host: str
+    after: int = 0
+
+
 KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
@@ -122,5 +144,8 @@ KINDS: dict[str, type[Event]] = {
         MembershipAsked,
         MembershipLeft,
         FollowAnswered,
+        DeletionDone,
+        AccountClosed,
+        CopiesRecalled,
     )
 }

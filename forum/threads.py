@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from forum import access, polls
+from forum import access, consents, polls
 from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
@@ -20,6 +20,7 @@ from storage import (
     activities,
     deliveries,
     edits,
+    erased,
     inbox,
     memberships,
     modlog,
@@ -143,6 +144,7 @@ async def erase_post(
     await outbox.drop_dead_of_post(conn, post.id)
     await deliveries.cancel_post(conn, post.id)
     await tombstones.remember(conn, post.uri, author.host, now)
+    await erased.note(conn, post.uri)
     await record_event(conn, PostErased(post.id, source_uri))
 
 
@@ -215,6 +217,7 @@ async def _require_author(
     membership = await require_writer(conn, author, community, now)
     if author.is_local and membership and not access.accepted_rules(community, membership):
         raise Invalid("accept_rules", field="rules")
+    await consents.require_not_withdrawn(conn, author, community)
     if author.is_local == (origin is not None):
         raise Invalid("bad_origin")
     if origin is not None and not await tombstones.may_come(

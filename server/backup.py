@@ -14,14 +14,14 @@ from pathlib import Path
 
 import asyncpg
 
-from server import archive, migrate
+from server import archive, erased_log, migrate
 from server.archive import Archive, Entry, Manifest, TableFacts, Writer
 from server.database import url_of
 from server.errors import StartError
 from server.settings import SECRET_FILE, Settings, read_secret
 from storage import dump, schema
 from storage import site as sites
-from storage.db import Connection
+from storage.db import Connection, Database
 from storage.dump import Sequence, Table
 
 MEDIA = "media"
@@ -53,6 +53,7 @@ async def restore(settings: Settings, path: Path) -> Manifest:
             if source.manifest.schema != migrate.newest_version():
                 await asyncio.to_thread(migrate.run, url_of(settings))
             await _settle(url_of(settings))
+            await _erase_again(settings)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             await _empty_again(settings)
             raise StartError(f"The restore failed, nothing was kept ({error}).") from error
@@ -143,6 +144,15 @@ async def _settle(dsn: str) -> None:
     async with dump.connect(dsn) as conn:
         await dump.release_claims(conn)
         await dump.analyze(conn)
+
+
+async def _erase_again(settings: Settings) -> None:
+    """What was erased after the backup was made does not come back with it."""
+    database = await Database.open(url_of(settings), max_size=1)
+    try:
+        await erased_log.apply(database, settings)
+    finally:
+        await database.close()
 
 
 async def _load_table(conn: Connection, source: Archive, table: TableFacts) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from forum import setup
 from forum.errors import Conflict
 from forum.site import Site
-from server import backup, migrate
+from server import backup, erased_log, migrate
 from server.database import url_of
 from server.errors import StartError
 from server.settings import Settings
@@ -52,6 +52,7 @@ async def introduce(settings: Settings) -> None:
         async with database.write() as conn:
             await _refuse_seeded(conn, settings)
             await setup.ensure_site(conn, Site(settings.origin), datetime.now(UTC))
+        await erased_log.apply(database, settings)
     except Conflict as error:
         raise StartError(
             f"People here already have addresses under another origin than {settings.origin}: "

@@ -19,16 +19,19 @@ from typing import Any
 import uvloop
 
 from federation import backfill, catchup, deliver, publish, receive, synchronization
-from forum import departures, exporting, polls
+from forum import closing, departures, erasing, exporting, mail, polls
 from server import metrics
 from server.app import open_parts
+from server.erased_log import ErasedLog
 from server.exporting import Exporter
+from server.mailing import Post
 from server.memory import keep_what_is_loaded
 from server.settings import Settings
 from storage import (
     activities,
     backfills,
     destinations,
+    erasures,
     inbox,
     instances,
     invitations,
@@ -73,6 +76,8 @@ async def run_worker(
     figures = await metrics.serve(parts.services.database, address) if address else None
     name = f"{socket.gethostname()}/{os.getpid()}"
     database, clock = parts.services.database, parts.services.clock
+    erased = ErasedLog(settings)
+    post = Post(parts.services)
     exporter = Exporter(parts.services, settings.data_dir / exporting.DIRECTORY)
     try:
         loops = [
@@ -83,7 +88,13 @@ async def run_worker(
             _forever("compare", lambda: synchronization.run(parts.federation, stop), stop),
             _forever("read again", lambda: backfill.run(parts.federation, stop), stop),
             _forever("copies", lambda: exporter.run(stop), stop),
+            _forever("mail", lambda: post.run(stop), stop),
             _forever("due", lambda: _repeat(do_due, database, clock.now, DUE_EVERY, stop), stop),
+            _forever(
+                "remember",
+                lambda: _repeat(erased.write, database, clock.now, DUE_EVERY, stop),
+                stop,
+            ),
             _forever("tidy", lambda: _repeat(tidy, database, clock.now, TIDY_EVERY, stop), stop),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
@@ -102,7 +113,7 @@ async def run_worker(
 
 async def do_due(database: Database, now: datetime) -> None:
     """What no request causes: polls end, numbers are told, and who left is erased bit by bit."""
-    for go_on in (polls.close_ended, departures.go_on):
+    for go_on in (polls.close_ended, departures.go_on, closing.go_on, erasing.give_up):
         done = DUE_BATCH
         while done == DUE_BATCH:
             async with database.quiet_write() as conn:
@@ -116,9 +127,11 @@ async def tidy(database: Database, now: datetime) -> None:
     async with database.quiet_write() as conn:
         await sessions.tidy(conn, now)
         await invitations.tidy(conn, now)
+        await mail.tidy(conn, now)
         await limits.tidy(conn, now)
         await posts.tidy_submissions(conn, now - SUBMISSIONS_KEPT)
         await undone.drop_old(conn, now - UNDONE_KEPT)
+        await erasures.drop_old(conn, now)
     for drop_old, kept in (
         (inbox.drop_old, INBOX_KEPT),
         (activities.drop_old, JOINING_KEPT),

@@ -14,7 +14,8 @@ from storage.db import Connection, fetch_all, fetch_one
 
 # These hold no word of the post: they are kept, sent and served after it is gone. Whatever else is
 # linked to a post is emptied with it.
-TAKES_BACK = "('Delete', 'Announce Delete', 'Undo Announce')"
+# A Recall is a Delete for one server alone, of a post that may well stand everywhere else.
+TAKES_BACK = "('Delete', 'Announce Delete', 'Undo Announce', 'Recall')"
 
 # These tell others of a post, in full or by its id.
 TELLS = "('Create', 'Announce', 'Announce Create')"
@@ -30,10 +31,10 @@ select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::big
 """
 
 READ = f"""
-select a.id, a.type, p.audience = 'public' as is_public, a.body
+select a.id, a.type, p.audience = 'public' as is_public, a.body, a.post_id
 from activities a
 join posts p on p.id = a.post_id
-where a.id = $1 and octet_length(a.body) > 0 and a.type not in {PERSONAL}
+where a.id = $1 and octet_length(a.body) > 0 and a.type not in {PERSONAL} and a.type <> 'Recall'
   and (exists (select 1 from visible_posts($2::bigint, $3::text) v where v.id = a.post_id)
     or (a.type in ('Delete', 'Announce Delete')
       and p.state = 'erased' and p.is_local
@@ -103,6 +104,7 @@ class ActivityRow:
     type: str
     is_public: bool
     body: bytes
+    post_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ where id in (
   select a.id from activities a
   where (a.post_id is null or a.type in {PERSONAL}) and a.created_at < $1
     and not exists (select 1 from deliveries d where d.activity_id = a.id)
+    and not exists (select 1 from erasure_hosts e where e.activity_id = a.id)
   order by a.created_at
   limit $2)
 """

@@ -190,6 +190,17 @@ async def mark_gone_by_uri(conn: Connection, uri: str) -> bool:
     return await conn.execute(MARK_GONE_BY_URI, uri) == "UPDATE 1"
 
 
+IS_GONE_FROM_HERE = """
+select exists (
+  select 1 from actors where id = $1 and is_local and kind = 'person' and state = 'gone')
+"""
+
+
+async def is_gone_from_here(conn: Connection, actor_id: int) -> bool:
+    """Whether somebody of this server closed their account."""
+    return bool(await conn.fetchval(IS_GONE_FROM_HERE, actor_id))
+
+
 LIST_STALE = """
 select a.uri from actors a
 where a.uri = any($1::text[]) and not a.is_local and a.state <> 'suspended'

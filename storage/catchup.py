@@ -47,7 +47,7 @@ select a.id, a.type, p.id as post_id, p.thread_id, p.kind, p.community_id,
 from activities a
 join posts p on p.id = a.post_id
 join actors c on c.id = p.community_id
-where a.id > $2 and a.id <= $3 and a.type not in {PERSONAL}
+where a.id > $2 and a.id <= $3 and a.type not in {PERSONAL} and a.type <> 'Recall'
   and (c.is_local or c.host = $1)
   and case
     when a.type in {TAKES_BACK} then p.state <> 'live'

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from storage.activities import TAKES_BACK
+from storage.activities import PERSONAL, TAKES_BACK
 from storage.audience import Recipient
 from storage.db import Connection, fetch_all
 
@@ -57,8 +57,9 @@ cross join lateral (
 join activities a on a.id = d.activity_id
 """
 
-# All rows are locked first and by id: two who settle do not wait in a circle.
-SETTLE = """
+# All rows are locked first and by id: two who settle do not wait in a circle. Whoever was sent a
+# post has a copy, whatever it answered; whoever took what takes it back stands in the receipt.
+SETTLE = f"""
 with locked as materialized (
   select d.id from deliveries d where d.id = any($1::bigint[]) order by d.id for update),
 settled as (
@@ -69,7 +70,27 @@ held as (
   from unnest($3::bigint[], $4::timestamptz[], $5::integer[], $6::text[])
     as r (id, next_at, status, error)
   join locked l on l.id = r.id
-  where d.id = r.id)
+  where d.id = r.id),
+sent as materialized (
+  select d.host, d.activity_id, a.post_id, a.type in {TAKES_BACK} as takes_back,
+    d.id = any($2::bigint[]) as is_over, d.id = any($9::bigint[]) as is_taken
+  from deliveries d
+  join locked l on l.id = d.id
+  join activities a on a.id = d.activity_id
+  where d.id = any($8::bigint[]) and a.type not in {PERSONAL}),
+copied as (
+  insert into post_copies (post_id, host)
+  select distinct s.post_id, s.host from sent s
+  where s.post_id is not null and not s.takes_back
+    and not exists (select 1 from post_copies c where c.post_id = s.post_id and c.host = s.host)
+  order by s.post_id, s.host
+  on conflict do nothing),
+heard as (
+  update erasure_hosts e
+  set state = case when s.is_taken then 'told' else 'gave_up' end, changed_at = now()
+  from sent s
+  where s.takes_back and s.is_over and e.activity_id = s.activity_id and e.host = s.host
+    and e.state <> 'confirmed' and (s.is_taken or e.state <> 'told'))
 select d.id from deliveries d where d.id = any($7::bigint[])
 """
 
@@ -134,9 +155,14 @@ class Held:
 
 @dataclass(slots=True)
 class Results:
-    """What became of deliveries, and which of those to be sent next may have been cancelled."""
+    """What became of deliveries, and which of those to be sent next may have been cancelled.
+
+    Of those that are `done`, `sent` got an answer, and `taken` a kind one.
+    """
 
     done: list[int] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     upcoming: list[int] = field(default_factory=list)
 
@@ -179,6 +205,8 @@ async def settle(conn: Connection, results: Results) -> set[int]:
         [row.status for row in held],
         [row.error for row in held],
         results.upcoming,
+        results.sent + [row.id for row in held if row.status is not None],
+        results.taken,
     )
     if held:
         await conn.execute(POSTPONE, [row.id for row in held])

@@ -8,13 +8,15 @@ from storage.db import Connection, fetch_all
 from storage.threads import COLUMNS, Post
 
 BEGIN = """
-insert into departures (actor_id, at) values ($1, $2) on conflict do nothing
+insert into departures (actor_id, at, source_uri) values ($1, $2, $3) on conflict do nothing
 """
 
 
-async def begin(conn: Connection, actor_id: int, now: datetime) -> None:
-    """They left; `claim` gives them until `finish`."""
-    await conn.execute(BEGIN, actor_id, now)
+async def begin(
+    conn: Connection, actor_id: int, now: datetime, source_uri: str | None = None
+) -> None:
+    """They left; `claim` gives them until `finish`. `source_uri` is the activity that said so."""
+    await conn.execute(BEGIN, actor_id, now, source_uri)
 
 
 CLAIM = """
@@ -28,12 +30,13 @@ async def claim(conn: Connection) -> int | None:
     return actor_id
 
 
-FINISH = "delete from departures where actor_id = $1"
+FINISH = "delete from departures where actor_id = $1 returning source_uri"
 
 
-async def finish(conn: Connection, actor_id: int) -> None:
-    """Nothing of theirs is left."""
-    await conn.execute(FINISH, actor_id)
+async def finish(conn: Connection, actor_id: int) -> str | None:
+    """Nothing of theirs is left; the activity that said that they left, if one did."""
+    source_uri: str | None = await conn.fetchval(FINISH, actor_id)
+    return source_uri
 
 
 # In the order of their threads, in which they are held: two who erase do not wait in a circle.

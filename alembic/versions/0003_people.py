@@ -269,11 +269,17 @@ create table erasure_hosts (
 );
 create index erasure_hosts_activity on erasure_hosts (activity_id, host);
 
--- What was erased here, so that a restored backup erases it again. Lives in the data directory too.
+-- What was erased here, so that a restored backup erases it again. Lives in the data directory too,
+-- where a worker writes it.
 create table erased (
   uri_hash bytea primary key check (octet_length(uri_hash) = 16),
-  at timestamptz not null default now()
+  at timestamptz not null default now(),
+  is_written boolean not null default false
 );
+create index erased_unwritten on erased (uri_hash) where not is_written;
+
+-- The activity that said that somebody left: its server is told when nothing is left of them.
+alter table departures add column source_uri text;
 
 -- Files ------------------------------------------------------------------------------------------
 

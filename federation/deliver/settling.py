@@ -22,8 +22,18 @@ log = logging.getLogger("dazzle.deliver")
 GATHER_SECONDS = 0.01  # results of this long are written together
 AGAIN_SECONDS = 1.0
 
-# What became of one delivery: its id when it is finished, or that it is tried later.
-Result: TypeAlias = int | Held
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A delivery that is over: taken, refused for good, or never sent."""
+
+    id: int
+    is_sent: bool
+    is_taken: bool
+
+
+# What became of one delivery: that it is finished, or that it is tried later.
+Result: TypeAlias = Finished | Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,11 @@ def _results_of(batch: list[_Entry]) -> Results:
         if isinstance(entry.result, Held):
             results.held.append(entry.result)
         elif entry.result is not None:
-            results.done.append(entry.result)
+            results.done.append(entry.result.id)
+            if entry.result.is_sent:
+                results.sent.append(entry.result.id)
+            if entry.result.is_taken:
+                results.taken.append(entry.result.id)
         if entry.upcoming is not None:
             results.upcoming.append(entry.upcoming)
     return results

@@ -16,7 +16,7 @@ from time import monotonic
 from federation.client import Response
 from federation.deliver.courier import Courier
 from federation.deliver.looking import Lost, look_where_gone, look_where_moved
-from federation.deliver.settling import Result
+from federation.deliver.settling import Finished, Result
 from federation.errors import Refused, Unreachable
 from federation.outcomes import PAUSE, Outcome, outcome_of, retry_after, wait_after
 from storage.deliveries import Due, Held
@@ -117,7 +117,7 @@ async def _send(visit: Visit, row: Due) -> Result | None:
     key = await visit.courier.key_of(row.actor_id)
     if not row.is_allowed or not row.body or key is None:
         visit.done += 1
-        return row.id
+        return Finished(row.id, is_sent=False, is_taken=False)
     inbox, hops = visit.moved.get(row.inbox, row.inbox), 0
     while True:
         try:
@@ -154,7 +154,7 @@ def _take_answer(visit: Visit, row: Due, response: Response, outcome: Outcome) -
     told = str(response.status)
     asked = retry_after(response.headers.get("retry-after"), visit.now)
     if outcome is Outcome.TAKEN:
-        return _finish(visit, row, "")
+        return _finish(visit, row, "", is_taken=True)
     if outcome in (Outcome.FINAL, Outcome.GONE):
         # Lemmy answers 400 to the Announce of a bare post, and takes the wrapped one.
         return _finish(visit, row, "" if row.type == "Announce" else told)
@@ -167,13 +167,13 @@ def _take_answer(visit: Visit, row: Due, response: Response, outcome: Outcome) -
     return None
 
 
-def _finish(visit: Visit, row: Due, error: str) -> Result:
+def _finish(visit: Visit, row: Due, error: str, *, is_taken: bool = False) -> Result:
     if error:
         log.info("delivery %s refused: %s", row.id, error)
         visit.error = error
     visit.done += 1
     visit.answered += 1
-    return row.id
+    return Finished(row.id, is_sent=True, is_taken=is_taken)
 
 
 def _hold(
@@ -189,7 +189,7 @@ def _hold(
         log.info("delivery %s given up: %s", row.id, error)
         visit.error = f"given up: {error}"
         visit.done += 1
-        return row.id
+        return Finished(row.id, is_sent=True, is_taken=False)
     wait = wait_after(row.tries)
     return Held(row.id, visit.now + max(wait, asked or wait), status, error[:500])
 

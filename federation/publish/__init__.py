@@ -13,6 +13,7 @@ from typing import Any
 
 from federation.context import Federation
 from federation.publish.edits import publish_edit, publish_tally
+from federation.publish.erasing import publish_closing, publish_deletion_done, publish_recall
 from federation.publish.membership import publish_answer, publish_asking, publish_leaving
 from federation.publish.personal import publish_reaction, publish_taking_back, publish_vote
 from federation.publish.press import Press
@@ -39,6 +40,9 @@ PUBLISHERS: dict[str, Publisher] = {
     "MembershipAsked": publish_asking,
     "MembershipLeft": publish_leaving,
     "FollowAnswered": publish_answer,
+    "DeletionDone": publish_deletion_done,
+    "AccountClosed": publish_closing,
+    "CopiesRecalled": publish_recall,
 }
 
 BATCH = 50

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import count
 
 from forum.site import Site
-from storage import activities, actors, communities, deliveries, inbox, threads
+from storage import activities, actors, communities, deliveries, erasures, inbox, threads
 from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient, recipients_in_thread, recipients_of_community
@@ -22,6 +22,9 @@ from storage.deliveries import Sending
 from storage.ids import new_id
 from storage.keys import ProofKey, read_proof_key
 from storage.threads import Post
+
+# Whatever is told as new; most of what is sent, and in no receipt.
+GOES_OUT = frozenset({"Create", "Announce", "Announce Create", "Update", "Announce Update"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,20 @@ class Press:
             await activities.insert_all(self.conn, self._activities)
         if self._sendings:
             await deliveries.queue_all(self.conn, self._sendings, self.now)
+            await self._note_in_receipts()
         self.forget()
+
+    async def _note_in_receipts(self) -> None:
+        """Who is told that something is taken back stands in the receipt of whoever did."""
+        kinds = {activity.id: activity.type for activity in self._activities}
+        tellings = [
+            (sending.activity_id, recipient.host)
+            for sending in self._sendings
+            if kinds.get(sending.activity_id) not in GOES_OUT
+            for recipient in sending.recipients
+        ]
+        if tellings:
+            await erasures.note_telling(self.conn, tellings)
 
     def forget(self) -> None:
         """Drop what was kept and not yet written."""

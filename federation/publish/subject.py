@@ -32,14 +32,21 @@ class Subject:
         return self.post.audience == "public"
 
 
-async def read_subject(press: Press, post_id: int) -> Subject | None:
-    """None for what does not travel: no community, or one whose posts stay here."""
+async def read_subject(
+    press: Press, post_id: int, *, is_taken_back: bool = False
+) -> Subject | None:
+    """None for what does not travel: no community, or one whose posts stay here.
+
+    What is taken back may have travelled before the community's posts stayed here.
+    """
     post = await press.post(post_id)
     if post is None or post.community_id is None or post.audience not in {"public", "community"}:
         return None
     community = await press.community(post.community_id)
     author = await press.actor(post.author_id)
-    if community is None or author is None or community.travels == "nowhere":
+    if community is None or author is None:
+        return None
+    if community.travels == "nowhere" and not is_taken_back:
         return None
     return Subject(post, author, community)
 
@@ -54,7 +61,7 @@ async def recipients_of(press: Press, subject: Subject) -> list[Recipient]:
 
 def announce(
     press: Press, subject: Subject, kind: str, inner: bytes, recipients: list[Recipient]
-) -> None:
+) -> Activity:
     """The community's Announce of an activity, to those who take one (FEP-1b12).
 
     Kept even when nobody takes it now: it stands in the community's outbox.
@@ -66,6 +73,7 @@ def announce(
         lambda uri: to_bytes_around(_announce_in_context(press, subject, uri), inner),
     )
     press.send(kept, subject.post.id, quirks.with_wrapped(recipients))
+    return kept
 
 
 def _announce_in_context(press: Press, subject: Subject, uri: str) -> Document:

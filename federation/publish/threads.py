@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from federation import quirks
+from federation.publish.erasing import everybody_with_a_copy
 from federation.publish.press import Press
 from federation.publish.subject import (
     Subject,
@@ -26,10 +27,10 @@ from federation.render import activities as render
 from federation.render import posts
 from federation.render.document import Document, to_bytes
 from forum.events import PostErased, PostRemoved, ReplyPosted, ThreadStarted
-from storage import activities
+from storage import activities, erasures, post_copies
 from storage.activities import Activity
 from storage.actors import Actor
-from storage.audience import Recipient, recipients_of_retraction
+from storage.audience import Recipient
 
 
 async def publish_post(press: Press, event: ThreadStarted | ReplyPosted) -> None:
@@ -48,31 +49,48 @@ async def publish_post(press: Press, event: ThreadStarted | ReplyPosted) -> None
 
 async def publish_erasure(press: Press, event: PostErased) -> None:
     """The author took the post back. A post that was never sent has nothing to take back."""
-    subject = await read_subject(press, event.post_id)
-    if subject is None or not await press.was_sent(event.post_id):
-        return
+    subject = await read_subject(press, event.post_id, is_taken_back=True)
+    if subject is not None and await _has_left(press, event.post_id):
+        await _publish_erasure(press, subject, event)
+    await press.flush()
+    await erasures.finish_of_post(press.conn, event.post_id, press.now)
+
+
+async def _has_left(press: Press, post_id: int) -> bool:
+    """Whether anybody elsewhere was sent the post, or came for it."""
+    return await press.was_sent(post_id) or bool(
+        await post_copies.list_hosts_unfiltered(press.conn, post_id)
+    )
+
+
+async def _publish_erasure(press: Press, subject: Subject, event: PostErased) -> None:
+    takers = await everybody_with_a_copy(press, subject)
+    delete = None
     if subject.author.is_local:
         delete = await _delete(press, subject, subject.author)
-        if subject.community.is_local:
-            await _announce_deletion(press, subject, delete.body)
-            await _retract_from_microblogs(press, subject, delete)
-        else:
+        if not subject.community.is_local:
             send_home(press, subject, delete)
-    elif subject.community.is_local:
-        original = press.original(event.source_uri)
+            home = subject.community.host
+            press.send(delete, subject.post.id, [one for one in takers if one.host != home])
+    if subject.community.is_local:
+        original = delete.body if delete else press.original(event.source_uri)
         if original is None:
             original = _foreign_delete(press, subject, event)
-        await _announce_deletion(press, subject, original)
-        await _retract_from_microblogs(press, subject, None)
+        wrapped = _announce_deletion(press, subject, original, takers)
+        await _retract_from_microblogs(press, subject, delete, takers)
+        delete = wrapped
+    if delete is not None:
+        await press.flush()
+        await erasures.note_blocked(press.conn, subject.post.id, delete.id)
 
 
 async def publish_removal(press: Press, event: PostRemoved) -> None:
     """A moderator took the post down: told to forums as theirs, to microblogs as the author's."""
-    subject = await read_subject(press, event.post_id)
+    subject = await read_subject(press, event.post_id, is_taken_back=True)
     moderator = await press.actor(event.moderator_id)
     if subject is None or moderator is None or subject.post.state == "live":
         return
-    if not await press.was_sent(event.post_id):
+    if not await _has_left(press, event.post_id):
         return
     if not subject.community.is_local:
         # What its own server took down needs no word from here.
@@ -86,9 +104,10 @@ async def publish_removal(press: Press, event: PostRemoved) -> None:
             press, subject, actor or moderator, reason=event.reason or "removed"
         )
         original = removal.body
-    await _announce_deletion(press, subject, original)
+    takers = await everybody_with_a_copy(press, subject)
+    _announce_deletion(press, subject, original, takers)
     own = await _delete(press, subject, subject.author) if subject.author.is_local else None
-    await _retract_from_microblogs(press, subject, own)
+    await _retract_from_microblogs(press, subject, own, takers)
 
 
 async def _announce_own(press: Press, subject: Subject) -> None:
@@ -125,16 +144,16 @@ def _boost(press: Press, subject: Subject, recipients: list[Recipient]) -> None:
     press.send(boost, subject.post.id, takers)
 
 
-async def _announce_deletion(press: Press, subject: Subject, inner: bytes) -> None:
-    recipients = await recipients_of_retraction(press.conn, subject.community.id)
-    announce(press, subject, "Delete", inner, recipients)
+def _announce_deletion(
+    press: Press, subject: Subject, inner: bytes, recipients: list[Recipient]
+) -> Activity:
+    return announce(press, subject, "Delete", inner, recipients)
 
 
 async def _retract_from_microblogs(
-    press: Press, subject: Subject, own_delete: Activity | None
+    press: Press, subject: Subject, own_delete: Activity | None, recipients: list[Recipient]
 ) -> None:
     """The author's own Delete; over somebody else's post, only the boost can be taken back."""
-    recipients = await recipients_of_retraction(press.conn, subject.community.id)
     takers = quirks.with_bare(recipients)
     if not subject.is_public or not takers:
         return

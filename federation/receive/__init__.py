@@ -16,6 +16,7 @@ from typing import Any
 
 from federation.context import Federation
 from federation.errors import FederationError, Gone, Unreachable
+from federation.receive.acknowledge import receive_acknowledge
 from federation.receive.announce import receive_announce
 from federation.receive.answers import receive_accept, receive_reject
 from federation.receive.create import receive_create
@@ -30,6 +31,7 @@ from federation.vocabulary.activities import parse_activity
 from federation.vocabulary.strict import decode_json
 from federation.vocabulary.types import (
     Accept,
+    Acknowledge,
     Activity,
     Announce,
     Create,
@@ -55,6 +57,7 @@ Handler = Callable[[Job, Any], Awaitable[Change]]
 
 HANDLERS: dict[type[Activity], Handler] = {
     Accept: receive_accept,
+    Acknowledge: receive_acknowledge,
     Announce: receive_announce,
     Create: receive_create,
     Delete: receive_delete,

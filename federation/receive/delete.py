@@ -9,6 +9,7 @@ from federation.receive.job import Change, Job, nothing
 from federation.vocabulary.types import Delete
 from forum import threads as use_cases
 from forum.departures import receive_departure
+from forum.erasing import confirm
 from forum.errors import NotAllowed
 from storage import communities
 from storage.db import Connection
@@ -39,14 +40,16 @@ async def receive_delete(job: Job, delete: Delete) -> Change:
     async def change(conn: Connection) -> None:
         await forget_repeated(conn, job)
         if delete.object == job.actor.uri:
-            await receive_departure(conn, job.actor, job.now)
+            await receive_departure(conn, job.actor, job.now, source_uri=job.source_uri)
             return
         post = await use_cases.hold_and_read(conn, delete.object)
         if post is None:
             if not is_same_origin(delete.object, job.actor.uri):
                 raise NotAllowed("not_the_author")
             await use_cases.remember_deletion(conn, delete.object, job.actor.host, job.now)
+            await confirm(conn, job.actor, job.source_uri)
         elif post.author_id == job.actor.id:
+            await confirm(conn, job.actor, job.source_uri)
             await use_cases.erase_post(
                 conn, job.actor, post, now=job.now, source_uri=job.source_uri
             )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from federation.errors import FederationError, Gone
 from federation.receive.belief import is_made_by
 from federation.receive.forgetting import forget_repeated
-from federation.receive.job import Change, Job, Later, nothing
+from federation.receive.job import Change, Job, Later
 from federation.vocabulary.types import Delete
 from forum import threads as use_cases
+from forum.erasing import confirm
 from forum.errors import ForumError, NotAllowed
 from storage import actors, threads
 from storage.actors import Actor
@@ -27,7 +28,7 @@ async def receive_deletion(job: Job, community: Community, delete: Delete) -> Ch
     if delete.actor == author.uri and await _is_taken_back(job, author, post.uri):
         return _erase(job, author, post)
     if post.state == "erased":
-        return nothing
+        return _confirm(job)
     return _remove(job, community, post, await _moderator(job, delete.actor), delete.reason)
 
 
@@ -37,6 +38,14 @@ def _remember(job: Job, uri: str) -> Change:
             raise Later("just_came")  # together with its deletion
         await forget_repeated(conn, job)
         await use_cases.remember_deletion(conn, uri, job.actor.host, job.now)
+        await confirm(conn, job.actor, job.source_uri)
+
+    return change
+
+
+def _confirm(job: Job) -> Change:
+    async def change(conn: Connection) -> None:
+        await confirm(conn, job.actor, job.source_uri)
 
     return change
 
@@ -44,6 +53,7 @@ def _remember(job: Job, uri: str) -> Change:
 def _erase(job: Job, author: Actor, post: Post) -> Change:
     async def change(conn: Connection) -> None:
         await forget_repeated(conn, job)
+        await confirm(conn, job.actor, job.source_uri)
         await use_cases.erase_post(conn, author, post, now=job.now, source_uri=job.source_uri)
 
     return change

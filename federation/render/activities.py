@@ -98,6 +98,29 @@ def undo(uri: str, undone: Document) -> Document:
     return {"id": uri, "type": "Undo", "actor": undone["actor"], **addressed, "object": undone}
 
 
+def acknowledge(uri: str, server: Actor, asker: Actor, activity_uri: str) -> Document:
+    """This server has erased what that activity takes back."""
+    return {
+        "id": uri,
+        "type": "Acknowledge",
+        "actor": server.uri,
+        "to": [asker.uri],
+        "object": activity_uri,
+    }
+
+
+def account_deletion(uri: str, actor: Actor, now: datetime) -> Document:
+    """Somebody closed their account. Public, as Mastodon demands; it names nobody else."""
+    return {
+        "id": uri,
+        "type": "Delete",
+        "actor": actor.uri,
+        "to": [PUBLIC],
+        "published": time_text(now),
+        "object": actor.uri,
+    }
+
+
 def answer(uri: str, target: Actor, actor: Actor, *, accepted: bool) -> Document:
     """Accept or Reject, still without the Follow that is its `object`."""
     return {

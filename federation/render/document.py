@@ -62,6 +62,9 @@ ACTOR_TERMS: Document = {
     "publicKeyMultibase": {"@id": "sec:publicKeyMultibase", "@type": "sec:multibase"},
 }
 
+# That something was erased, between servers that keep receipts of it.
+RECEIPT_TERMS: Document = {"Acknowledge": "https://dazzle.example/ns#Acknowledge"}
+
 # A proof in the document (FEP-8b32).
 PROOF_TERMS: Document = {
     "sec": "https://w3id.org/security#",
@@ -81,7 +84,8 @@ def with_context(document: Document, *, is_proved: bool = False) -> Document:
     words = {*document, document.get("type")}
     if isinstance(inner, dict):
         words |= {*inner, inner.get("type")}
-    terms = [known for known in (POST_TERMS, ACTOR_TERMS) if not words.isdisjoint(known)]
+    known_terms = (POST_TERMS, ACTOR_TERMS, RECEIPT_TERMS)
+    terms = [known for known in known_terms if not words.isdisjoint(known)]
     if is_proved:
         terms.append(PROOF_TERMS)
     return {"@context": [*CONTEXT, *terms] if terms else CONTEXT, **document}

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from federation.errors import Malformed, Unsupported
-from federation.vocabulary.contents import read_create, read_delete, read_move, read_update
+from federation.vocabulary.contents import (
+    read_acknowledge,
+    read_create,
+    read_delete,
+    read_move,
+    read_update,
+)
 from federation.vocabulary.envelope import activity_actor, activity_id
 from federation.vocabulary.fields import Fields, types_of
 from federation.vocabulary.follows import read_accept, read_follow, read_reject
@@ -37,6 +43,7 @@ def activity_type(fields: Fields) -> str | None:
 
 READERS: dict[str, Callable[[Fields], Activity]] = {
     "Accept": read_accept,
+    "Acknowledge": read_acknowledge,
     "Announce": read_announce,
     "Create": read_create,
     "Delete": read_delete,

@@ -8,7 +8,7 @@ from federation.vocabulary.envelope import activity_actor, id_or_nothing, object
 from federation.vocabulary.fields import Fields, addressed, id_of, reference, text, types_of, uri
 from federation.vocabulary.polls import MAX_OPTIONS
 from federation.vocabulary.posts import parse_post
-from federation.vocabulary.types import Create, Delete, Move, Post, Update
+from federation.vocabulary.types import Acknowledge, Create, Delete, Move, Post, Update
 
 MAX_REASON = 1000
 
@@ -37,6 +37,11 @@ def read_update(fields: Fields) -> Update:
 def read_delete(fields: Fields) -> Delete:
     reason = text(fields.get("summary"), MAX_REASON)
     return Delete(id_or_nothing(fields), activity_actor(fields), object_id(fields), reason)
+
+
+def read_acknowledge(fields: Fields) -> Acknowledge:
+    """What was taken back is erased there, says a server that was told so."""
+    return Acknowledge(id_of(fields), activity_actor(fields), object_id(fields))
 
 
 def read_move(fields: Fields) -> Move:

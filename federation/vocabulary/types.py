@@ -194,6 +194,15 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """A server has erased what the activity `object` takes back."""
+
+    id: str
+    actor: str
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """`object` is the activity or only its id, of which the kind is not known then."""
 
@@ -226,5 +235,6 @@ Activity: TypeAlias = (
     | Reject
     | Undo
     | Announce
+    | Acknowledge
 )
 Document: TypeAlias = Activity | ActorDocument | Post | Tombstone | Collection
