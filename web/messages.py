@@ -19,6 +19,8 @@ DONE: dict[str, str] = {
     "posted": N_("Your post is published."),
     "replied": N_("Your reply is published."),
     "deleted": N_("Your post was deleted."),
+    "account_closed": N_("Your account is closed. This page is your receipt."),
+    "recalled": N_("The server will be asked. This page is the receipt."),
     "removed": N_("The post was removed."),
     "reported": N_("Thank you. A moderator will look at it. Nobody else learns that you told us."),
     "blocked": N_("You no longer see each other. You can undo this in your settings."),
@@ -39,11 +41,28 @@ DONE: dict[str, str] = {
     "set_up": N_("Your server is ready. Now make the first community."),
     "waiting": N_("Your account is made. A person will look at it; then you can join and write."),
     "signed_out": N_("You are signed out."),
+    "mail_saved": N_("Saved. Now send a test: mail is used once it has arrived."),
+    "mail_test_sent": N_("The test was taken. Open the link in it to have mail used."),
+    "mail_works": N_("Mail arrives, and is used from now on."),
+    "mail_asked": N_("We have sent a link to this address. It counts once you have opened it."),
+    "mail_confirmed": N_("Your address is confirmed."),
+    "mail_removed": N_("Your address is deleted."),
     "export_asked": N_("Your copy is being made."),
 }
 
 PROBLEMS: dict[str, str] = {
     "refused": N_("This is not possible here."),
+    "bad_address": N_("This is not a mail address."),
+    "address_taken": N_("Another account has this address. Sign in there, or give another one."),
+    "no_mail": N_("This server does not send mail yet."),
+    "no_mail_settings": N_("Say first how mail leaves this server, and save it."),
+    "nobody_has_this_name": N_("Nobody here has this name."),
+    "mail_login": N_("The mail server did not accept the user name and the password."),
+    "mail_recipient": N_("The mail server does not deliver to this address."),
+    "mail_refused": N_("The mail server refused the mail. Is the sender's address right?"),
+    "mail_unreachable": N_("The mail server did not answer. Are name, port and security right?"),
+    "mail_password": N_("The kept password can not be read any more. Please type it again."),
+    "mail_address": N_("No mail can be sent to this address."),
     "not_allowed": N_("You are not allowed to do this."),
     "sign_in_first": N_("Please sign in first."),
     "invalid": N_("Something in the form is not right."),
@@ -124,6 +143,16 @@ PROBLEMS: dict[str, str] = {
         "This link can no longer be used. Start the server again to get a new one."
     ),
     "host_refused": N_("This server exchanges nothing with that one."),
+    "last_admin": N_(
+        "You are the only administrator. Please make somebody else one first: nobody could look "
+        "after this server without you."
+    ),
+    "tick_sure": N_("Please say that you are sure."),
+    "nothing_sent": N_("That server was never sent a post from here."),
+    "recall_first": N_(
+        "Nothing is exchanged with that server, so it cannot be asked. Allow it, ask, and block it "
+        "again when it has answered."
+    ),
 }
 
 ACTIONS: dict[str, str] = {
@@ -136,6 +165,7 @@ ACTIONS: dict[str, str] = {
     "close_report": N_("closed a report"),
     "set_rules": N_("wrote new rules"),
     "set_role": N_("gave another role to:"),
+    "erase_received": N_("asked a server to erase everything"),
 }
 
 

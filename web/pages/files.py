@@ -25,6 +25,7 @@ Disallow: /
 User-agent: *
 Disallow: /i/
 Disallow: /p/
+Disallow: /receipts/
 Disallow: /setup/
 Disallow: /sign-in
 Disallow: /sign-up

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import access, moderation, threads
+from forum import access, erasing, moderation
 from forum.errors import Invalid, NotFound
 from storage.actors import Actor, read_person_by_id, read_unfiltered
 from storage.audience import moderates
@@ -64,8 +64,15 @@ async def block(visit: Visit) -> Response:
 
 
 async def delete(visit: Visit) -> Response:
-    """Take one's own post back."""
-    return await _act(visit, _delete, done="deleted", onward="thread")
+    """Take one's own post back; the receipt says who else was told."""
+    visit.require_member()
+    async with visit.services.database.read() as conn:
+        post = await _post(visit, conn)
+    async with visit.services.database.write() as conn:
+        author = await own(visit, conn)
+        secret = await erasing.erase_with_receipt(conn, author, post, visit.now)
+    onward = f"?thread={post.thread_id}" if post.kind == "reply" else ""
+    return respond.redirect(visit, f"/receipts/{secret}{onward}", done="deleted")
 
 
 async def remove(visit: Visit) -> Response:
@@ -103,8 +110,6 @@ async def _act(visit: Visit, act: Act, *, done: str, onward: str = "") -> Respon
             await visit.count("report", most=REPORTS_PER_HOUR, per=timedelta(hours=1))
         async with visit.services.database.write() as conn:
             await act(visit, conn, post)
-        if onward == "thread":
-            onward = f"/t/{post.thread_id}" if post.kind == "reply" else "/"
         return respond.redirect(visit, onward or f"/p/{post.id}", done=done)
     async with visit.services.database.read() as conn:
         return await _page(visit, conn, post)
@@ -118,10 +123,6 @@ async def _report(visit: Visit, conn: Connection, post: Post) -> None:
 async def _block(visit: Visit, conn: Connection, post: Post) -> None:
     author = await _author(visit, conn, post)
     await moderation.block_person(conn, await own(visit, conn), author, visit.now)
-
-
-async def _delete(visit: Visit, conn: Connection, post: Post) -> None:
-    await threads.erase_post(conn, await own(visit, conn), post, now=visit.now)
 
 
 async def _remove(visit: Visit, conn: Connection, post: Post) -> None:
