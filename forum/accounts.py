@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from forum import access
+from forum import access, consents
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.keypairs import Keypair, store_keypair
 from forum.passwords import NOBODYS, verify_password
@@ -95,9 +95,17 @@ async def sign_in(conn: Connection, name: str, password: str, now: datetime) -> 
     return await sessions.start(conn, account.actor_id, now)
 
 
+async def require_password(conn: Connection, member: Member, password: str) -> None:
+    """Somebody who is signed in proves that it is them. Raises Invalid."""
+    account = await accounts.read_account(conn, member.actor_id)
+    if account is None or not await verify_password(account.password_hash, password):
+        raise Invalid("wrong_password", field="password")
+
+
 async def begin_first_session(conn: Connection, actor: Actor, locale: str, now: datetime) -> str:
     """Sign in somebody whose account was made just now, in the language they read; the token."""
     await accounts.set_locale(conn, actor.id, locale)
+    await consents.give(conn, actor.id, "account", now=now)
     return await sessions.start(conn, actor.id, now)
 
 

@@ -13,6 +13,8 @@ from storage.db import Connection
 
 SIGN_IN_PER_ADDRESS = (25, timedelta(minutes=5))
 SIGN_IN_PER_ACCOUNT = (25, timedelta(hours=1))
+LINKS_PER_ADDRESS = (10, timedelta(hours=1))
+LINKS_PER_MAIL = (4, timedelta(hours=1))
 SIGN_UP_PER_ADDRESS = (5, timedelta(hours=1))
 
 
@@ -54,6 +56,17 @@ async def count_sign_up(conn: Connection, secret: bytes, *, address: str, now: d
     most, per = SIGN_UP_PER_ADDRESS
     subject = address_subject(address)
     await require_below(conn, secret, "sign_up_address", subject, most=most, per=per, now=now)
+
+
+async def count_link(
+    conn: Connection, secret: bytes, *, mail: str, address: str, now: datetime
+) -> None:
+    """Count a link that is asked for by mail, whether anybody has this mail address or not."""
+    most, per = LINKS_PER_ADDRESS
+    subject = address_subject(address)
+    await require_below(conn, secret, "link_address", subject, most=most, per=per, now=now)
+    most, per = LINKS_PER_MAIL
+    await require_below(conn, secret, "link_mail", mail.lower(), most=most, per=per, now=now)
 
 
 def address_subject(address: str) -> str:

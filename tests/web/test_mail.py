@@ -1,0 +1,208 @@
+"""Mail in the browser: the administrator's test, one's own address, signing in by a link."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from forum.ports import Services
+from server.mailing import Post
+from storage import smtp
+from storage.actors import Actor
+from storage.db import Database
+from storage.smtp import Smtp
+from tests.factories import PASSWORD, make_person
+from tests.post_office import PostOffice, open_post_office
+from tests.web.conftest import Browser
+
+Open = Callable[..., Browser]
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[PostOffice]:
+    async with open_post_office() as opened:
+        yield opened
+
+
+async def use_mail(services: Services, office: PostOffice) -> None:
+    async with services.database.write() as conn:
+        await smtp.save(
+            conn, Smtp("127.0.0.1", office.port, "none", "", None, "post@here.test", None)
+        )
+        await smtp.mark_tested(conn, services.clock.now())
+
+
+async def give_address(database: Database, person: Actor, address: str) -> None:
+    async with database.write() as conn:
+        await conn.execute(
+            "update accounts set email = $2, email_confirmed_at = now() where actor_id = $1",
+            person.id, address,
+        )  # fmt: skip
+
+
+async def asks_for_address(member: Browser) -> bool:
+    page = await member.page("/settings/mail")
+    return any(form.action == "/settings/mail" for form in page.forms)
+
+
+async def test_nobody_is_asked_for_an_address_before_a_test_has_arrived(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    async with database.write() as conn:
+        boss, ada = await make_person(conn, "boss", role="admin"), await make_person(conn, "ada")
+    admin, member = await browser().sign_in(boss), await browser().sign_in(ada)
+    assert not await asks_for_address(member)
+    await admin.send(
+        "/admin/mail", "/admin/mail", host="127.0.0.1", port=str(office.port), security="none",
+        sender="post@here.test",
+    )  # fmt: skip
+    tested = await admin.send("/admin/mail", "/admin/mail/test", address="boss@there.test")
+    assert tested.headers["location"].startswith("/admin/mail?done=mail_test_sent")
+    path = urlsplit(office.link()).path
+    assert (await member.get(path)).status_code == 404
+    await admin.send(path, path)
+    assert (await admin.get(path)).status_code == 404
+    assert any(
+        form.action == "/settings/mail" for form in (await member.page("/settings/mail")).forms
+    )
+
+
+async def test_what_is_wrong_with_the_mail_server_is_said(
+    database: Database, browser: Open, office: PostOffice
+) -> None:
+    async with database.write() as conn:
+        boss = await make_person(conn, "boss", role="admin")
+    admin = await browser().sign_in(boss)
+    fields = {"host": "127.0.0.1", "security": "none", "sender": "post@here.test"}
+    await admin.send("/admin/mail", "/admin/mail", port="1", **fields)
+    answer = await admin.send("/admin/mail", "/admin/mail/test", address="boss@there.test")
+    assert answer.status_code == 422
+    assert "did not answer" in answer.text
+    office.refuses = {"boss@there.test": "550 no"}
+    await admin.send("/admin/mail", "/admin/mail", port=str(office.port), **fields)
+    answer = await admin.send("/admin/mail", "/admin/mail/test", address="boss@there.test")
+    assert "does not deliver" in answer.text
+    wrong = await admin.send("/admin/mail", "/admin/mail", port="25", **fields | {"sender": "me"})
+    assert wrong.status_code == 422
+
+
+async def test_an_address_counts_once_its_link_was_opened(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        ada = await make_person(conn, "ada")
+    member = await browser().sign_in(ada)
+    wrong = await member.send(
+        "/settings/mail", "/settings/mail", address="ada@there.test", password="not this one"
+    )
+    assert wrong.status_code == 422
+    await member.send(
+        "/settings/mail", "/settings/mail", address="ada@there.test", password=PASSWORD
+    )
+    assert "ada@there.test" not in (await member.get("/settings/mail")).text
+    await Post(services).step()
+    path = urlsplit(office.link()).path
+    async with database.write() as conn:
+        eve = await make_person(conn, "eve")
+    assert (await (await browser().sign_in(eve)).get(path)).status_code == 404
+    await member.send(path, path)
+    assert "ada@there.test" in (await member.get("/settings/mail")).text
+    await member.send("/settings/mail", "/settings/mail", password=PASSWORD)
+    assert "ada@there.test" not in (await member.get("/settings/mail")).text
+
+
+async def test_aut_04_a_link_signs_in_once_and_not_for_long(
+    database: Database, browser: Open, services: Services, office: PostOffice, clock
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        ada = await make_person(conn, "ada")
+    await give_address(database, ada, "Ada@there.test")
+    for minutes, works in ((29, True), (31, False)):
+        visitor = browser()
+        await visitor.send("/sign-in/mail", "/sign-in/mail", address="ada@there.test")
+        await Post(services).step()
+        path = urlsplit(office.link()).path
+        assert path.rpartition("/")[2] not in str(await rows(database))
+        clock.pass_time(minutes=minutes)
+        if not works:
+            assert (await visitor.get(path)).status_code == 404
+            continue
+        assert (await browser().get(path)).status_code == 200  # looking uses nothing up
+        answer = await visitor.send(path, path)
+        assert answer.status_code == 303
+        assert "Sign out" in (await visitor.get("/")).text
+        assert (await browser().get(path)).status_code == 404
+
+
+async def rows(database: Database) -> list[object]:
+    async with database.read() as conn:
+        return [tuple(row) for row in await conn.fetch("select * from one_time_tokens")]
+
+
+async def test_aut_05_asking_for_a_link_tells_nothing_about_who_is_here(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        ada = await make_person(conn, "ada")
+    await give_address(database, ada, "ada@there.test")
+    known = await browser().send("/sign-in/mail", "/sign-in/mail", address="ada@there.test")
+    other = await browser().send("/sign-in/mail", "/sign-in/mail", address="eve@there.test")
+    assert (known.status_code, known.content) == (other.status_code, other.content)
+    assert known.headers["location"] == other.headers["location"]
+    await Post(services).step()
+    assert [sent["to"] for sent in office.taken] == ["ada@there.test"]
+
+
+async def test_aut_03_links_are_asked_for_a_few_times_an_hour(
+    browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    answers = [
+        await browser().send("/sign-in/mail", "/sign-in/mail", address="ada@there.test")
+        for _ in range(6)
+    ]
+    assert [answer.status_code for answer in answers] == [303] * 4 + [429] * 2
+
+
+async def test_an_administrator_hands_a_link_over_and_it_is_noted(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        boss, ada = await make_person(conn, "boss", role="admin"), await make_person(conn, "ada")
+    admin, member = await browser().sign_in(boss), await browser().sign_in(ada)
+    assert (await member.get("/admin/people")).status_code == 404
+    page = await admin.send("/admin/people", "/admin/people", name="ada")
+    path = next(word for word in page.text.split("<code>")[1:]).split("</code>")[0]
+    path = urlsplit(path).path
+    visitor = browser()
+    assert (await visitor.send(path, path)).status_code == 303
+    assert "/u/ada" in (await visitor.get("/settings")).text
+    assert (await browser().get(path)).status_code == 404
+    async with database.read() as conn:
+        logged = await conn.fetch("select action, actor_id from modlog")
+    assert [tuple(row) for row in logged] == [("sign_in_link", ada.id)]
+    assert "Nobody here" in (await admin.send("/admin/people", "/admin/people", name="no")).text
+
+
+async def test_an_address_of_somebody_else_is_refused_only_to_who_reads_its_mail(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        ada, eve = await make_person(conn, "ada"), await make_person(conn, "eve")
+    await give_address(database, ada, "both@there.test")
+    member = await browser().sign_in(eve)
+    answer = await member.send(
+        "/settings/mail", "/settings/mail", address="both@there.test", password=PASSWORD
+    )
+    assert answer.headers["location"].endswith("done=mail_asked")
+    await Post(services).step()
+    path = urlsplit(office.link()).path
+    refused = await member.send(path, path)
+    assert refused.status_code == 403
+    assert "Another account" in refused.text

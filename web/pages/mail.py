@@ -1,0 +1,276 @@
+"""Mail: how it leaves, one's own address, and signing in by a link in it.
+
+Opening a link shows a page with a button; only the button uses it up. Programs that look at mail
+before its reader does open every link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from forum import access, accounts, limits, links, mail
+from forum.errors import Invalid, NotAllowed, NotFound
+from forum.ports import MailFailed
+from storage import addresses, mails, smtp, tokens
+from storage.db import Connection
+from storage.mails import WaitingMail
+from storage.sessions import Member
+from storage.smtp import Smtp
+from web import respond
+from web.mail_words import compose
+from web.paging import read_id
+from web.viewer import begin_session
+from web.visit import Visit, next_path
+
+Show = Callable[[Visit, Connection], Awaitable[Response]]
+
+SHOWN = 200
+TESTS_PER_HOUR = 10
+HANDED_PER_DAY = 50
+ADDRESSES_PER_DAY = 5
+LONGEST = 254
+
+
+@dataclass(frozen=True, slots=True)
+class MailAdmin:
+    smtp: Smtp
+    waiting: list[WaitingMail]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMail:
+    address: str
+    can_send: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    token: str
+    next: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedView:
+    name: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskView:
+    can_send: bool
+    is_sent: bool
+
+
+async def show_mail_settings(visit: Visit, conn: Connection) -> Response:
+    _require_admin(visit)
+    view = MailAdmin(await smtp.read(conn), await mails.list_unsent(conn, SHOWN))
+    return await _page(visit, conn, "admin_mail.html", view, here="admin")
+
+
+async def save_mail_settings(visit: Visit) -> Response:
+    """Keep them; they are used once a test has arrived."""
+    admin, form = _require_admin(visit), visit.form
+    settings = Smtp(
+        host=form.line("host", most=253, least=1),
+        port=form.whole("port", least=1, most=65535),
+        security=form.choice("security", mail.SECURITIES),
+        username=form.line("username", most=200),
+        password_sealed=None,
+        sender=form.line("sender", most=LONGEST, least=3),
+        tested_at=None,
+    )
+    with form.checked():
+        form.stop_if_wrong()
+        async with visit.services.database.write() as conn:
+            try:
+                await mail.change_settings(
+                    conn, admin, visit.services.secret, settings, form.secret("password")
+                )
+            except Invalid as wrong:
+                field = "sender" if wrong.field == "address" else wrong.field
+                raise Invalid(wrong.code, field=field) from wrong
+        return respond.redirect(visit, "/admin/mail", done="mail_saved", anchor="test")
+    return await _again(visit, show_mail_settings)
+
+
+async def send_test(visit: Visit) -> Response:
+    """Send a mail now, and tell what came of it."""
+    admin, form = _require_admin(visit), visit.form
+    address = form.line("address", most=LONGEST, least=3)
+    with form.checked():
+        form.stop_if_wrong()
+        await visit.count("mail_test", most=TESTS_PER_HOUR, per=timedelta(hours=1))
+        address = mail.check_address(address)
+        async with visit.services.database.write() as conn:
+            settings = await smtp.read(conn)
+            link = await mail.begin_test(conn, admin, visit.site.origin, visit.now)
+        subject, text = compose(visit.words.locale, "test", link)
+        try:
+            await visit.services.mailer.send(settings, address, subject, text)
+        except MailFailed as failure:
+            raise Invalid(f"mail_{failure.code}", field="address") from failure
+        return respond.redirect(visit, "/admin/mail", done="mail_test_sent", anchor="test")
+    return await _again(visit, show_mail_settings)
+
+
+async def show_arrived(visit: Visit, conn: Connection) -> Response:
+    _require_admin(visit)
+    if await tokens.read(conn, "mail_test", visit.name("token"), visit.now) is None:
+        raise NotFound
+    return await _page(visit, conn, "admin_mail_arrived.html", LinkView(visit.name("token")))
+
+
+async def confirm_arrived(visit: Visit) -> Response:
+    admin = _require_admin(visit)
+    async with visit.services.database.write() as conn:
+        await mail.end_test(conn, admin, visit.name("token"), visit.now)
+    return respond.redirect(visit, "/admin/mail", done="mail_works")
+
+
+async def throw_away(visit: Visit) -> Response:
+    admin = _require_admin(visit)
+    identifier = read_id(visit.form.values.get("mail", ""))
+    if identifier is None:
+        raise NotFound
+    async with visit.services.database.write() as conn:
+        await mail.throw_away(conn, admin, identifier)
+    return respond.redirect(visit, "/admin/mail", anchor="waiting")
+
+
+async def show_own_mail(visit: Visit, conn: Connection) -> Response:
+    member = visit.require_member()
+    found = await addresses.read_of_account(conn, member.actor_id)
+    view = OwnMail(found.address if found else "", await mail.can_send(conn))
+    return await _page(visit, conn, "settings_mail.html", view, here="you")
+
+
+async def change_own_mail(visit: Visit) -> Response:
+    """Give an address, or take it away. Either needs the password: mail signs in."""
+    member, form, services = visit.require_member(), visit.form, visit.services
+    act = form.choice("act", ("give", "remove"))
+    address = form.line("address", most=LONGEST, least=3) if act == "give" else ""
+    password = form.secret("password")
+    with form.checked():
+        form.stop_if_wrong()
+        await visit.count("own_mail", most=ADDRESSES_PER_DAY, per=timedelta(days=1))
+        async with services.database.write() as conn:
+            await accounts.require_password(conn, member, password)
+            if act == "remove":
+                await mail.remove_address(conn, member)
+            else:
+                await mail.ask_to_confirm(conn, visit.site.origin, member, address, visit.now)
+        done = "mail_removed" if act == "remove" else "mail_asked"
+        return respond.redirect(visit, "/settings/mail", done=done)
+    return await _again(visit, show_own_mail)
+
+
+async def show_confirm(visit: Visit, conn: Connection) -> Response:
+    member = visit.require_member()
+    found = await tokens.read(conn, mail.CONFIRM_ADDRESS, visit.name("token"), visit.now)
+    if found is None or found.account_id != member.actor_id:
+        raise NotFound
+    return await _page(visit, conn, "settings_mail_confirm.html", LinkView(visit.name("token")))
+
+
+async def confirm(visit: Visit) -> Response:
+    member = visit.require_member()
+    async with visit.services.database.write() as conn:
+        await mail.confirm_address(conn, member, visit.name("token"), visit.now)
+    return respond.redirect(visit, "/settings/mail", done="mail_confirmed")
+
+
+async def show_ask(visit: Visit, conn: Connection) -> Response:
+    """Where somebody who has no password at hand asks for a link."""
+    view = AskView(await mail.can_send(conn), visit.query("sent") == "yes")
+    return await _page(visit, conn, "sign_in_mail.html", view, here="sign-in")
+
+
+async def ask(visit: Visit) -> Response:
+    """The same answer, whether an account has this address or not."""
+    form, services = visit.form, visit.services
+    address = form.line("address", most=LONGEST, least=3)
+    with form.checked():
+        form.stop_if_wrong()
+        address = mail.check_address(address)
+        async with services.database.write() as conn:
+            await limits.count_link(
+                conn, services.secret, mail=address, address=visit.address, now=visit.now
+            )
+        async with services.database.write() as conn:
+            await mail.send_sign_in_link(conn, visit.site.origin, address, visit.now)
+        return respond.redirect(visit, "/sign-in/mail?sent=yes")
+    return await _again(visit, show_ask)
+
+
+async def show_link(visit: Visit, conn: Connection) -> Response:
+    """A link to sign in, from a mail or from a moderator. It is used by the button on the page."""
+    if await links.read_link(conn, visit.name("token"), visit.now) is None:
+        return await respond.page(visit, conn, "sign_in_link_over.html", status=404,
+                                  is_private=True)  # fmt: skip
+    view = LinkView(visit.name("token"), next_path(visit.query("next")))
+    return await _page(visit, conn, "sign_in_link.html", view)
+
+
+async def use_link(visit: Visit) -> Response:
+    """Sign in, once."""
+    try:
+        async with visit.services.database.write() as conn:
+            token = await links.sign_in_by_link(conn, visit.name("token"), visit.now)
+    except NotFound:
+        async with visit.services.database.read() as conn:
+            return await show_link(visit, conn)
+    except NotAllowed as refusal:
+        visit.form.fail("", refusal.code)
+        async with visit.services.database.read() as conn:
+            return await show_ask(visit, conn)
+    response = respond.redirect(visit, "/", done="")
+    begin_session(response, visit.site, token)
+    return response
+
+
+async def show_people(visit: Visit, conn: Connection) -> Response:
+    """Where an administrator helps somebody in who lost everything else."""
+    _require_admin(visit)
+    return await _page(visit, conn, "admin_people.html", HandedView("", ""), here="admin")
+
+
+async def hand_over(visit: Visit) -> Response:
+    """Make a link for one person, shown once."""
+    admin, form = _require_admin(visit), visit.form
+    name, link = form.line("name", most=60, least=1), ""
+    with form.checked():
+        form.stop_if_wrong()
+        await visit.count("handed_link", most=HANDED_PER_DAY, per=timedelta(days=1))
+        try:
+            async with visit.services.database.write() as conn:
+                link = await links.hand_over(conn, admin, name, visit.site.origin, visit.now)
+        except NotFound:
+            form.fail("name", "nobody_has_this_name")
+    async with visit.services.database.read() as conn:
+        view = HandedView(name, link)
+        return await _page(visit, conn, "admin_people.html", view, here="admin")
+
+
+async def _page(
+    visit: Visit, conn: Connection, template: str, view: object, *, here: str = ""
+) -> Response:
+    status = 422 if visit.form.errors else 200
+    return await respond.page(
+        visit, conn, template, view, here=here, status=status, is_private=True, has_form=True
+    )
+
+
+async def _again(visit: Visit, show: Show) -> Response:
+    async with visit.services.database.read() as conn:
+        return await show(visit, conn)
+
+
+def _require_admin(visit: Visit) -> Member:
+    """The administrator; to everybody else there is no such page."""
+    if visit.member is None or not access.may_administer(visit.member):
+        raise NotFound
+    return visit.member
