@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from tests.walks.forms import Page
 from tests.walks.harness import PASSWORD, Browser, Server, new_name, wait_until
 
 FIND = """
@@ -162,10 +163,11 @@ async def reply(person: Browser, to: Placed, source: str) -> Placed:
     return await _placed(person, page.path, page.text)
 
 
-async def erase(person: Browser, post: Placed) -> None:
+async def erase(person: Browser, post: Placed) -> Page:
     here = await post.here(person)
     page = await person.send(await person.open(f"/p/{here.id}"), "/delete")
     assert page.status == 200, page.text
+    return page
 
 
 async def uri_of_community(server: Server, name: str) -> str:
