@@ -41,13 +41,12 @@ async def close_again(conn: Connection, actor_id: int, now: datetime) -> None:
         await _close(conn, actor, now)
 
 
-async def go_on(conn: Connection, *, now: datetime, limit: int) -> int:  # noqa: ARG001 - as the others that are due
+async def go_on(conn: Connection, *, now: datetime, limit: int) -> int:  # noqa: ARG001 - as all that is due
     """The next step of one account of which nothing is left: that it is gone is told."""
     closing = await closings.claim_erased(conn)
     if closing is None:
         await closings.drop_keys(conn)
         return 0
-    await closings.forget_aliases(conn, closing.actor_id, now)
     await record_event(conn, AccountClosed(closing.actor_id, closing.erasure_id))
     return 1
 
@@ -65,6 +64,7 @@ async def _close(conn: Connection, actor: Actor, now: datetime) -> str:
     for alias in await closings.list_aliases_unfiltered(conn, actor.id):
         await actors.set_state(conn, alias, "gone")
         await departures.begin(conn, alias, now)
+    await closings.forget_aliases(conn, actor.id, now)
     await departures.begin(conn, actor.id, now)
     await erased.note(conn, actor.uri)
     await sites.bump_epoch(conn)

@@ -101,7 +101,6 @@ async def recall(conn: Connection, admin: Member, host: str, reason: str, now: d
     return secret
 
 
-async def give_up(conn: Connection, *, now: datetime, limit: int) -> int:  # noqa: ARG001 - as the others that are due
+async def give_up(conn: Connection, now: datetime) -> None:
     """Servers that were silent for two weeks are asked no more, until they speak again."""
     await erasures.give_up(conn, now, now - PATIENCE)
-    return 0

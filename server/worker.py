@@ -113,7 +113,7 @@ async def run_worker(
 
 async def do_due(database: Database, now: datetime) -> None:
     """What no request causes: polls end, numbers are told, and who left is erased bit by bit."""
-    for go_on in (polls.close_ended, departures.go_on, closing.go_on, erasing.give_up):
+    for go_on in (polls.close_ended, departures.go_on, closing.go_on):
         done = DUE_BATCH
         while done == DUE_BATCH:
             async with database.quiet_write() as conn:
@@ -131,6 +131,7 @@ async def tidy(database: Database, now: datetime) -> None:
         await limits.tidy(conn, now)
         await posts.tidy_submissions(conn, now - SUBMISSIONS_KEPT)
         await undone.drop_old(conn, now - UNDONE_KEPT)
+        await erasing.give_up(conn, now)
         await erasures.drop_old(conn, now)
     for drop_old, kept in (
         (inbox.drop_old, INBOX_KEPT),

@@ -239,7 +239,11 @@ where a.id = k.actor_id and a.is_local and a.kind = 'person' and a.state = 'gone
   and not exists (
     select 1 from erasures s where s.actor_id = a.id and s.kind = 'account' and s.done_at is null)
   and not exists (
-    select 1 from activities v join deliveries d on d.activity_id = v.id where v.actor_id = a.id)
+    select 1 from deliveries d join activities v on v.id = d.activity_id where v.actor_id = a.id)
+  and not exists (
+    select 1 from events v
+    join posts p on p.id = (v.payload ->> 'post_id')::bigint and p.author_id = a.id
+    where v.state = 'waiting' and v.kind = 'PostErased')
 """
 
 

@@ -249,6 +249,8 @@ create table erasures (
   expires_at timestamptz not null
 );
 create index erasures_expiry on erasures (expires_at);
+create index erasures_open on erasures (id) where done_at is null;
+create index actors_gone_here on actors (id) where is_local and state = 'gone';
 
 create table erasure_posts (
   erasure_id bigint not null references erasures on delete cascade,
@@ -268,6 +270,7 @@ create table erasure_hosts (
   primary key (erasure_id, activity_id, host)
 );
 create index erasure_hosts_activity on erasure_hosts (activity_id, host);
+create index erasure_hosts_waiting on erasure_hosts (erasure_id) where state = 'waiting';
 
 -- What was erased here, so that a restored backup erases it again. Lives in the data directory too,
 -- where a worker writes it.

@@ -227,10 +227,10 @@ async def test_pat05_whoever_is_silent_for_two_weeks_is_given_up(
         secret = await scene.erase()
         await scene.work()
         async with fed.database.write() as conn:
-            await erasing.give_up(conn, now=clock.now() + 13 * 24 * HOUR, limit=1)
+            await erasing.give_up(conn, clock.now() + 13 * 24 * HOUR)
         assert (await scene.receipt(secret)).hosts("waiting") == [sink.host]
         async with fed.database.write() as conn:
-            await erasing.give_up(conn, now=clock.now() + 15 * 24 * HOUR, limit=1)
+            await erasing.give_up(conn, clock.now() + 15 * 24 * HOUR)
         assert (await scene.receipt(secret)).hosts("gave_up") == [sink.host]
         async with fed.database.write() as conn:
             assert await erasing.read_receipt(conn, secret, clock.now() + 91 * 24 * HOUR) is None
