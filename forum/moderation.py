@@ -13,6 +13,7 @@ from forum.membership import (
     require_moderator,
     require_stoppable,
 )
+from forum.mutes import check_until
 from forum.threads import take_down
 from storage import accounts, blocks, communities, memberships, modlog, reports
 from storage.actors import Actor
@@ -119,13 +120,23 @@ async def close_report(
     await modlog.insert(conn, act)
 
 
-async def block_person(conn: Connection, blocker: Actor, blocked: Actor, now: datetime) -> None:
-    """Neither sees the other's posts, and the blocked one cannot answer the blocker."""
+async def block_person(
+    conn: Connection,
+    blocker: Actor,
+    blocked: Actor,
+    now: datetime,
+    until: datetime | None = None,
+) -> None:
+    """Neither sees the other's posts, and the blocked one cannot answer the blocker.
+
+    It holds for every name of both on this server; nobody is told.
+    """
     if blocker.id == blocked.id:
         raise NotAllowed("yourself")
     if blocked.kind != "person":
         raise NotFound
-    await blocks.insert(conn, blocker.id, blocked.id, now)
+    check_until(until, now)
+    await blocks.insert(conn, blocker.id, blocked.id, now, until)
 
 
 async def unblock_person(conn: Connection, blocker: Actor, blocked: Actor) -> None:

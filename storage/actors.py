@@ -145,8 +145,7 @@ from actors a
 join accounts s on s.actor_id = a.id and s.state = 'open'
 where lower(a.name) = lower($3) and a.is_local and a.kind = 'person' and a.state = 'live'
   and not refuses($2::text)
-  and not exists (
-    select 1 from blocks b where b.blocker_id = a.id and b.blocked_id = $1)
+  and not is_kept_away(array[a.id], $1)
 """
 
 
@@ -162,8 +161,7 @@ left join instances i on i.host = a.host
 where a.id = $3 and a.kind = 'person' and a.state = 'live'
   and (a.is_local or i.policy is distinct from 'refused')
   and not refuses($2::text)
-  and not exists (
-    select 1 from blocks b where b.blocker_id = a.id and b.blocked_id = $1)
+  and not is_kept_away(array[a.id], $1)
 """
 
 

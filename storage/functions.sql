@@ -89,14 +89,72 @@ returns boolean language sql stable as $$
     select 1 from readable_communities(viewer_actor, viewer_host) c where c.actor_id = community)
 $$;
 
--- Whom this person and who this person do not want to meet, in both directions.
+-- Everybody who is the same person as this actor, as far as this server knows: the person and their
+-- names for one thread.
+create or replace function names_of(actor bigint) returns table (id bigint)
+language sql stable as $$
+  select actor
+  union all
+  select l.owner_id from aliases l where l.actor_id = actor and l.owner_id is not null
+  union all
+  select l.actor_id from aliases l where l.owner_id = actor
+  union all
+  select o.actor_id from aliases l join aliases o on o.owner_id = l.owner_id
+  where l.actor_id = actor and o.actor_id <> actor
+$$;
+
+-- Whom this person and who this person do not want to meet, in both directions, under any name.
 create or replace function not_met_by(viewer_actor bigint) returns table (id bigint)
 language sql stable as $$
-  select b.blocked_id from blocks b
-  where b.blocker_id = viewer_actor and (b.until is null or b.until > now())
+  select n.id from blocks b cross join lateral names_of(b.blocked_id) n
+  where b.blocker_id = any (array(select v.id from names_of(viewer_actor) v))
+    and (b.until is null or b.until > now())
   union all
-  select b.blocker_id from blocks b
-  where b.blocked_id = viewer_actor and (b.until is null or b.until > now())
+  select n.id from blocks b cross join lateral names_of(b.blocker_id) n
+  where b.blocked_id = any (array(select v.id from names_of(viewer_actor) v))
+    and (b.until is null or b.until > now())
+$$;
+
+-- Does one of these people not want to meet that one, or anybody of that one's server?
+create or replace function is_kept_away(from_actors bigint[], other_actor bigint) returns boolean
+language sql stable as $$
+  select exists (
+    select 1
+    from unnest(from_actors) f(id)
+    cross join lateral names_of(f.id) n
+    join blocks b on b.blocker_id = n.id
+    where b.blocked_id = any (array(select v.id from names_of(other_actor) v))
+      and (b.until is null or b.until > now()))
+  or exists (
+    select 1
+    from actors a
+    cross join unnest(from_actors) f(id)
+    cross join lateral names_of(f.id) n
+    join host_blocks h on h.blocker_id = n.id
+    where a.id = other_actor and not a.is_local and h.host = a.host
+      and (h.until is null or h.until > now()))
+$$;
+
+-- What this person has muted and these words of that author fall under. A word hides every word
+-- that begins with it. Nobody hides what they wrote themselves.
+create or replace function mutes_hiding(
+  viewer_actor bigint, author bigint, title text, note text, html text, parts jsonb)
+returns setof mutes language sql stable as $$
+  select m.* from mutes m
+  where m.owner_id = viewer_actor and author <> viewer_actor
+    and (m.until is null or m.until > now())
+    and case m.kind
+      when 'person' then m.actor_id = author
+      when 'server' then exists (
+        select 1 from actors a where a.id = author and not a.is_local and a.host = m.host)
+      when 'topic' then concat_ws(' ', title, note, regexp_replace(html, '<[^>]*>', ' ', 'g')) ~* (
+        '#' || regexp_replace(m.word, '([][().*+?^$|\\{}])', '\\\1', 'g') || '($|[^[:alnum:]_])')
+        or exists (
+          select 1 from jsonb_array_elements(parts -> 'tags') t
+          where t ->> 'kind' = 'hashtag' and lower(t ->> 'name') = lower(m.word))
+      else concat_ws(' ', title, note, regexp_replace(html, '<[^>]*>', ' ', 'g')) ~* (
+        '(^|[^[:alnum:]])' || regexp_replace(m.word, '([][().*+?^$|\\{}])', '\\\1', 'g'))
+    end
 $$;
 
 -- Posts that this viewer is allowed to see: authorisation only, not preference.
@@ -131,6 +189,16 @@ returns setof posts language sql stable as $$
           where h.blocker_id = viewer_actor and h.host = a.host
             and (h.until is null or h.until > now()))))
     and (viewer_actor is null or p.author_id not in (select n.id from not_met_by(viewer_actor) n))
+$$;
+
+-- Posts that this viewer wants to come across: what every list takes. A link to a post, and the
+-- thread somebody has opened, go by `visible_posts` and still open.
+create or replace function wanted_posts(viewer_actor bigint, viewer_host text)
+returns setof posts language sql stable as $$
+  select p.* from visible_posts(viewer_actor, viewer_host) p
+  where viewer_actor is null or not exists (
+    select 1 from mutes_hiding(
+      viewer_actor, p.author_id, p.title, p.content_note, p.html, p.parts))
 $$;
 
 -- Communities that this viewer may know of: their name card, not their content.

@@ -58,8 +58,8 @@ set state = case
 """
 
 CARRY_BLOCKS = """
-insert into blocks (blocker_id, blocked_id, created_at)
-select b.blocker_id, $2, $3
+insert into blocks (blocker_id, blocked_id, created_at, until)
+select b.blocker_id, $2, $3, b.until
 from blocks b
 where b.blocked_id = $1 and b.blocker_id <> $2
 on conflict do nothing

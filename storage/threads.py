@@ -85,6 +85,8 @@ class PostView:
     about: str = ""
     label: str | None = None
     professional_until: datetime | None = None
+    is_alias: bool = False
+    is_muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class PostMark:
     version: int
     author_display: str
     community_id: int | None
+    is_muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,11 @@ select p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.p
   p.edited_at, p.version, a.name as author_name, a.host as author_host,
   a.is_local as author_is_local, a.display_name as author_display, a.url as author_url, p.about,
   case when m.shows_label then m.label end as label,
-  case when m.role = 'professional' then m.role_until end as professional_until
+  case when m.role = 'professional' then m.role_until end as professional_until,
+  exists (select 1 from aliases l where l.actor_id = p.author_id) as is_alias,
+  exists (
+    select 1 from mutes_hiding(
+      $1::bigint, p.author_id, p.title, p.content_note, p.html, p.parts)) as is_muted
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 left join memberships m on m.community_id = p.community_id and m.actor_id = p.author_id
@@ -213,7 +220,10 @@ async def read_thread(
 
 
 LIST_MARKS = """
-select p.id, p.version, a.display_name as author_display, p.community_id
+select p.id, p.version, a.display_name as author_display, p.community_id,
+  exists (
+    select 1 from mutes_hiding(
+      $1::bigint, p.author_id, p.title, p.content_note, p.html, p.parts)) as is_muted
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 where p.thread_id = $3 and p.kind <> 'boost' and p.path > $4::bigint[]
@@ -262,7 +272,7 @@ async def list_paths_before(
 
 LIST_THREADS = f"""
 select {LINE_COLUMNS}
-from visible_posts($1::bigint, $2::text) p
+from wanted_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 where p.community_id = $3 and p.kind = 'thread'
   and (p.active_at, p.id) < ($4::timestamptz, $5::bigint)
@@ -280,18 +290,8 @@ async def list_threads(
     limit: int,
 ) -> list[ThreadLine]:
     """Threads of a community, the latest active first; `before` is (active_at, id)."""
-    at, thread_id = before or PAST_ALL
-    return await fetch_all(
-        conn,
-        ThreadLine,
-        LIST_THREADS,
-        viewer.actor_id,
-        viewer.host,
-        community_id,
-        at,
-        thread_id,
-        limit,
-    )
+    place = (community_id, *(before or PAST_ALL), limit)
+    return await fetch_all(conn, ThreadLine, LIST_THREADS, viewer.actor_id, viewer.host, *place)
 
 
 LIST_HOME = """
@@ -303,7 +303,7 @@ join visible_communities($1::bigint, $2::text) c on c.actor_id = m.community_id
 cross join lateral (
   select p.id, p.title, p.author_id, p.published_at, p.active_at, p.reply_count, p.content_note,
     p.community_id
-  from visible_posts($1::bigint, $2::text) p
+  from wanted_posts($1::bigint, $2::text) p
   where p.community_id = m.community_id and p.kind = 'thread'
     and (p.active_at, p.id) < ($3::timestamptz, $4::bigint)
   order by p.active_at desc, p.id desc
@@ -327,7 +327,7 @@ async def list_home(
 
 LIST_LATEST = f"""
 select {LINE_COLUMNS}
-from visible_posts($1::bigint, $2::text) p
+from wanted_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 join actors c on c.id = p.community_id and c.is_local and c.state = 'live'
 where p.kind = 'thread' and p.audience = 'public'
@@ -349,28 +349,27 @@ async def list_latest(
 
 LIST_BY_AUTHOR = f"""
 select {LINE_COLUMNS}
-from visible_posts($1::bigint, $2::text) p
+from wanted_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 where p.author_id = $3 and p.kind = 'thread' and p.id < $4
+  and (p.audience = 'public' or not $6::boolean)
 order by p.id desc
 limit $5
 """
 
 
 async def list_by_author(
-    conn: Connection, viewer: Viewer, author_id: int, *, before: int | None = None, limit: int
+    conn: Connection,
+    viewer: Viewer,
+    author_id: int,
+    *,
+    is_public: bool = False,
+    before: int | None = None,
+    limit: int,
 ) -> list[ThreadLine]:
     """Threads that a person started, as far as the viewer may see them, newest first."""
-    return await fetch_all(
-        conn,
-        ThreadLine,
-        LIST_BY_AUTHOR,
-        viewer.actor_id,
-        viewer.host,
-        author_id,
-        before or MAX_ID,
-        limit,
-    )
+    place = (author_id, before or MAX_ID, limit, is_public)
+    return await fetch_all(conn, ThreadLine, LIST_BY_AUTHOR, viewer.actor_id, viewer.host, *place)
 
 
 LIST_OUTBOX = f"""

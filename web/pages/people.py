@@ -13,7 +13,7 @@ from forum.errors import NotAllowed, NotFound
 from forum.passwords import hash_password
 from forum.text import clean_characters
 from storage.actors import Actor, read_person, read_unfiltered
-from storage.audience import NOBODY, UNKNOWN_SERVER
+from storage.audience import UNKNOWN_SERVER
 from storage.blocks import BlockedPerson, list_blocked
 from storage.db import Connection
 from storage.threads import list_by_author
@@ -59,7 +59,7 @@ async def show_person(visit: Visit, conn: Connection) -> Response:
             return respond.see_other(visit.site, known.uri)
     is_self = person.id == visit.viewer.actor_id
     threads = await list_by_author(
-        conn, visit.viewer if is_self else NOBODY, person.id,
+        conn, visit.viewer, person.id, is_public=not is_self,
         before=read_id(visit.query("before")), limit=LINES + 1,
     )  # fmt: skip
     older = ""
