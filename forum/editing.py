@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from forum import access, polls
+from forum import access, consents, polls
 from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import NotFound
 from forum.events import PostEdited
@@ -45,6 +45,7 @@ async def edit_post(
     blocked = await is_blocked(conn, author, *answered)
     access.require_may_edit(author, post, blocked=blocked)
     await require_writer(conn, author, community, now)
+    await consents.require_not_withdrawn(conn, author, community)
     draft = check_draft(draft, is_thread=post.kind == "thread", is_ours=author.is_local)
     known = await posts.hold(conn, post.id, post.thread_id)
     if known is None or known.state != "live":

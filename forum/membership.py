@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from forum import access
+from forum import access, consents
 from forum.communities import QUESTIONS
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import FollowAnswered, MembershipAsked, MembershipLeft
@@ -75,6 +75,7 @@ async def ask_to_join(
         raise NotAllowed("not_accepted")
     if invited and invitation is not None:
         await invitations.use(conn, invitation)
+    await consents.give(conn, actor.id, "community", community_id=community.id, now=now)
     return membership
 
 
@@ -159,6 +160,7 @@ async def leave(
         conn, community.id, actor.id, "left", now, when=("asked", "accepted")
     )
     if left is not None:
+        await consents.withdraw(conn, actor.id, "community", community_id=community.id, now=now)
         await refresh_badge(conn, known)
     if left is not None and not community.is_local:
         follow_uri = left.follow_uri or site.follow_uri(actor.id, community.id)
@@ -212,6 +214,7 @@ async def refuse_member(
     await memberships.change_state(
         conn, community.id, actor.id, "refused", now, when=("asked", "accepted"), reason=reason
     )
+    await consents.withdraw(conn, actor.id, "community", community_id=community.id, now=now)
     await refresh_badge(conn, known)
     action = "remove_member" if known.state == "accepted" else "refuse_member"
     await log_about_person(conn, moderator, action, community.id, actor.id, reason, now)
@@ -323,6 +326,7 @@ async def _ask_elsewhere(
     entered = await memberships.enter(conn, asking, now, unless=("accepted",))
     if entered is None:
         return await _read(conn, community.id, actor.id)
+    await consents.give(conn, actor.id, "community", community_id=community.id, now=now)
     await record_event(conn, MembershipAsked(community.id, actor.id, follow_uri))
     return entered
 

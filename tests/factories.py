@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from forum import consents
 from forum.accounts import create_account
 from forum.communities import Answers, create_community, store_remote_community
 from forum.keypairs import make_keypair
@@ -71,8 +72,8 @@ async def make_person(
     role: str = "member",
     state: str = "open",
 ) -> Actor:
-    """A person of this server who can sign in with PASSWORD."""
-    return await create_account(
+    """A person of this server who can sign in with PASSWORD, and agreed that posts travel."""
+    person = await create_account(
         conn,
         site,
         name=name or f"person_{next(_numbers)}",
@@ -82,6 +83,8 @@ async def make_person(
         state=state,
         now=tick(),
     )
+    await consents.give(conn, person.id, "federation", now=tick())
+    return person
 
 
 def member_of(actor: Actor, *, role: str = "member", state: str = "open") -> Member:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from forum.reach import Reach
 from storage.communities import CommunityView
 from web.answers import CLOSED, OPEN, Fact
+from web.consent_words import text_of
 from web.i18n import Words
 
 MOST_NAMES = 20
@@ -14,15 +15,21 @@ MOST_NAMES = 20
 
 @dataclass(frozen=True, slots=True)
 class ReachBox:
-    """`shown` goes back with the form, so that nobody sends to more readers than it says."""
+    """`shown` goes back with the form, so that nobody sends to more readers than it says.
+
+    `consent` is what must be agreed to first, once.
+    """
 
     is_wide: bool
     headline: str
     facts: list[Fact]
     shown: str
+    consent: str
 
 
-def box_of(words: Words, community: CommunityView, reach: Reach) -> ReachBox:
+def box_of(
+    words: Words, community: CommunityView, reach: Reach, *, needs_consent: bool
+) -> ReachBox:
     is_wide = reach.readers == "anyone"
     return ReachBox(
         is_wide=is_wide,
@@ -34,6 +41,7 @@ def box_of(words: Words, community: CommunityView, reach: Reach) -> ReachBox:
             Fact("bin", _taking_back(words, reach)),
         ],
         shown=reach.shown,
+        consent=text_of(words, "federation") if needs_consent else "",
     )
 
 

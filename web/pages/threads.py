@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from starlette.responses import Response
 
+from forum.consents import why_not_send
 from forum.errors import NotFound
 from forum.reach import read_reach
 from storage.audience import UNKNOWN_SERVER
@@ -57,7 +58,10 @@ class ThreadPage:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """The form below a thread, or what has to come before it: sign_in, join, asked or stopped."""
+    """The form below a thread, or what has to come before it.
+
+    `instead` is sign_in, join, asked, stopped, withdrawn, or elsewhere.
+    """
 
     instead: str
     stopped_until: str
@@ -136,8 +140,12 @@ async def writing_of(
     if instead:
         until = community.my_stopped_until if instead == "stopped" else None
         return Writing(instead, visit.words.date(until) if until else "", None, "")
+    needed = await why_not_send(conn, visit.require_member().actor_id, community)
+    if needed == "withdrawn":
+        return Writing("withdrawn", "", None, "")
     reach = await read_reach(conn, community)
-    return Writing("", "", box_of(visit.words, community, reach), submission or new_key())
+    box = box_of(visit.words, community, reach, needs_consent=bool(needed))
+    return Writing("", "", box, submission or new_key())
 
 
 async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:

@@ -171,7 +171,8 @@ async def _page(
 ) -> Response:
     writing = await writing_of(visit, conn, community, _submission(visit) or "")
     if writing.reach is None:
-        raise NotAllowed("federation_withdrawn" if writing.instead == "withdrawn" else "not_a_member")
+        withdrawn = writing.instead == "withdrawn"
+        raise NotAllowed("federation_withdrawn" if withdrawn else "not_a_member")
     language = (parent.language if parent else "") or visit.words.locale
     view = WriteView(
         community=community,
