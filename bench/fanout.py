@@ -160,7 +160,7 @@ async def _form(browser: httpx.AsyncClient, page: str) -> dict[str, str]:
 async def _send(
     browser: httpx.AsyncClient, page: str, form: dict[str, str], **fields: str
 ) -> httpx.Response:
-    answer = await browser.post(page, data=form | fields)
+    answer = await browser.post(page, data=form | {"federation": "yes"} | fields)
     if answer.status_code != 303:
         raise RuntimeError(f"{page} answered {answer.status_code}")
     return answer

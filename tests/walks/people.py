@@ -152,14 +152,14 @@ async def standing(server: Server, person: Browser, address: str) -> str | None:
 
 async def start_thread(person: Browser, address: str, title: str, source: str) -> Placed:
     page = await person.open(f"/c/{address}/new")
-    page = await person.send(page, "/new", title=title, source=source)
+    page = await person.send(page, "/new", title=title, source=source, federation="yes")
     return await _placed(person, page.path, page.text)
 
 
 async def reply(person: Browser, to: Placed, source: str) -> Placed:
     parent = await to.here(person)
     page = await person.open(f"{parent.path}/reply?to={parent.id}")
-    page = await person.send(page, "/reply", source=source)
+    page = await person.send(page, "/reply", source=source, federation="yes")
     return await _placed(person, page.path, page.text)
 
 
