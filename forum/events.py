@@ -24,6 +24,12 @@ class ReplyPosted(Event, frozen=True):
     source_uri: str | None
 
 
+class MessageSent(Event, frozen=True):
+    """Somebody here wrote a direct message."""
+
+    post_id: int
+
+
 class PostErased(Event, frozen=True):
     """The author took the post back."""
 
@@ -134,6 +140,7 @@ KINDS: dict[str, type[Event]] = {
     for kind in (
         ThreadStarted,
         ReplyPosted,
+        MessageSent,
         PostErased,
         PostRemoved,
         PostEdited,

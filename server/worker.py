@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from federation import backfill, catchup, deliver, publish, receive, synchronization
-from forum import closing, departures, erasing, exporting, mail, polls
+from forum import closing, departures, erasing, exporting, mail, messages, polls
 from server import metrics
 from server.app import open_parts
 from server.erased_log import ErasedLog
@@ -113,7 +113,7 @@ async def run_worker(
 
 async def do_due(database: Database, now: datetime) -> None:
     """What no request causes: polls end, numbers are told, and who left is erased bit by bit."""
-    for go_on in (polls.close_ended, departures.go_on, closing.go_on):
+    for go_on in (polls.close_ended, messages.erase_due, departures.go_on, closing.go_on):
         done = DUE_BATCH
         while done == DUE_BATCH:
             async with database.quiet_write() as conn:

@@ -13,7 +13,8 @@ CLOSE_ACCOUNT = """
 update accounts
 set state = 'closed', role = 'member', password_hash = $2, email = null,
   email_confirmed_at = null, locale = 'en', totp_secret = null, totp_since = null, totp_step = 0,
-  signup_answer = '', idle_minutes = null, is_neutral = false, tells_likes = false
+  signup_answer = '', idle_minutes = null, is_neutral = false, tells_likes = false,
+  message_mail_after = null
 where actor_id = $1 and state <> 'closed'
 returning actor_id
 """

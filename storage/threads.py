@@ -351,7 +351,7 @@ LIST_BY_AUTHOR = f"""
 select {LINE_COLUMNS}
 from wanted_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
-where p.author_id = $3 and p.kind = 'thread' and p.id < $4
+where p.author_id = $3 and p.kind = 'thread' and p.id < $4 and p.audience <> 'direct'
   and (p.audience = 'public' or not $6::boolean)
 order by p.id desc
 limit $5

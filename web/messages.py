@@ -48,10 +48,24 @@ DONE: dict[str, str] = {
     "mail_confirmed": N_("Your address is confirmed."),
     "mail_removed": N_("Your address is deleted."),
     "export_asked": N_("Your copy is being made."),
+    "message_sent": N_("Your message is sent."),
+    "message_accepted": N_("You can write to each other now."),
+    "message_refused": N_("The request is gone. Whoever sent it is not told."),
+    "message_hidden": N_("What was said until now is no longer shown to you."),
+    "message_asked": N_("We have asked whether they want to delete theirs."),
+    "message_declined": N_("Nothing was deleted, and nobody was told."),
 }
 
 PROBLEMS: dict[str, str] = {
     "refused": N_("This is not possible here."),
+    "not_reachable": N_("This person cannot be written to."),
+    "not_yet_answered": N_("Please wait until this person has answered you."),
+    "professional_first": N_(
+        "Who is here for their work does not write to people first. You can answer who writes to "
+        "you."
+    ),
+    "ask_in_words": N_("On other servers we can not ask for you. Please ask in a message."),
+    "too_many_people": N_("A message is for one person or a few, and not only for yourself."),
     "bad_address": N_("This is not a mail address."),
     "address_taken": N_("Another account has this address. Sign in there, or give another one."),
     "no_mail": N_("This server does not send mail yet."),
@@ -163,6 +177,7 @@ ACTIONS: dict[str, str] = {
     "refuse_member": N_("not accepted this time:"),
     "remove_member": N_("took out:"),
     "close_report": N_("closed a report"),
+    "see_members": N_("looked at the list of members"),
     "set_rules": N_("wrote new rules"),
     "set_role": N_("gave another role to:"),
     "erase_received": N_("asked a server to erase everything"),

@@ -19,6 +19,7 @@ SCHEMA = r"""
 
 -- `totp_secret` is sealed with the server's key, and counts once `totp_since` is set; `totp_step`
 -- is the last code that was used. `signup_answer` goes when somebody has decided.
+-- `message_mail_after` is from when on a mail may tell of a new message; null where none is wanted.
 alter table accounts
   add column email_confirmed_at timestamptz,
   add column totp_secret bytea,
@@ -28,6 +29,7 @@ alter table accounts
   add column idle_minutes integer check (idle_minutes between 5 and 1440),
   add column is_neutral boolean not null default false,
   add column tells_likes boolean not null default false,
+  add column message_mail_after timestamptz,
   drop constraint accounts_state_check,
   add constraint accounts_state_check check (state in ('waiting', 'open', 'suspended', 'closed'));
 create unique index accounts_email on accounts (lower(email)) where email_confirmed_at is not null;
