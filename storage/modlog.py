@@ -84,3 +84,17 @@ async def list_acts(
 ) -> list[ActLine]:
     """What was done in a community, newest first. Empty for anybody but its moderators."""
     return await fetch_all(conn, ActLine, LIST, viewer.actor_id, community_id, before, limit)
+
+
+DID_SINCE = """
+select exists (
+  select 1 from modlog l
+  where l.community_id = $1 and l.moderator_id = $2 and l.action = $3 and l.at > $4)
+"""
+
+
+async def did_since(
+    conn: Connection, community_id: int, moderator_id: int, action: str, since: datetime
+) -> bool:
+    """Whether this moderator's act is noted already, for what is noted now and then only."""
+    return bool(await conn.fetchval(DID_SINCE, community_id, moderator_id, action, since))

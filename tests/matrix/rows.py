@@ -93,6 +93,7 @@ ROWS: dict[str, Row] = {
     "GET /c/{name}/join": show(name=COMMUNITY),
     "GET /c/{name}/rules": show("", "?next=/c/harbour/new", name=COMMUNITY),
     "GET /c/{name}/you": show(name=COMMUNITY),
+    "GET /c/{name}/members": show("", "?after=1", name=COMMUNITY),
     "GET /c/{name}/moderation": show("", "?after=1.2", name=COMMUNITY),
     "GET /i/{token}": Row({"token": ("secret",)}, is_secret=True),
     "GET /t/{id}": show("", "?after=1.2", id=POSTS),
