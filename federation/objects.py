@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from federation import quirks
+from federation import messages, quirks
 from federation.door import Ask, Shown
 from federation.render import collections as lists
 from federation.render import posts
@@ -22,6 +22,8 @@ async def show_post(ask: Ask) -> Shown:
     post = await threads.read_post(ask.conn, ask.viewer, ask.number())
     if post is None:
         return await _show_tombstone(ask)
+    if post.is_local and post.audience == "direct":
+        return await _show_message(ask, post)
     if not post.is_local or post.community_id is None:
         raise NotFound
     written, named = await _written(ask, post), not await _hides_named(ask)
@@ -29,6 +31,16 @@ async def show_post(ask: Ask) -> Shown:
     document = posts.document_of(ask.site, written, named=named)
     page_url = ask.site.thread_url(post.thread_id, post.id)
     return Shown(to_bytes(document), post.audience == "public", page_url)
+
+
+async def _show_message(ask: Ask, post: Post) -> Shown:
+    """A direct message, to the one who reads it there."""
+    author = await actors.read_unfiltered(ask.conn, post.author_id)
+    if author is None:
+        raise NotFound
+    await post_copies.note(ask.conn, [post.id], ask.viewer.host)
+    document = await messages.document_of(ask.conn, ask.site, post, author)
+    return Shown(to_bytes(document), False, ask.site.thread_url(post.thread_id, post.id))
 
 
 async def show_replies(ask: Ask) -> Shown:

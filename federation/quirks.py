@@ -50,7 +50,15 @@ MICROBLOGS = frozenset(
 )
 
 
+# To these a private message is a ChatMessage: a Note to a person they take for a comment.
+CHATS = frozenset({"lemmy", "lotide", "mbin", "piefed"})
+
 keeps_closed = reach.keeps_closed  # the page that is written on says the same
+
+
+def wants_chats(software: str | None) -> bool:
+    """Whether a direct message goes there as a ChatMessage."""
+    return _name(software) in CHATS
 
 
 def takes_wrapped(software: str | None) -> bool:

@@ -15,6 +15,7 @@ from federation.context import Federation
 from federation.publish.edits import publish_edit, publish_tally
 from federation.publish.erasing import publish_closing, publish_deletion_done, publish_recall
 from federation.publish.membership import publish_answer, publish_asking, publish_leaving
+from federation.publish.messages import publish_message
 from federation.publish.personal import publish_reaction, publish_taking_back, publish_vote
 from federation.publish.press import Press
 from federation.publish.threads import publish_erasure, publish_post, publish_removal
@@ -30,6 +31,7 @@ Publisher = Callable[[Press, Any], Awaitable[None]]
 PUBLISHERS: dict[str, Publisher] = {
     "ThreadStarted": publish_post,
     "ReplyPosted": publish_post,
+    "MessageSent": publish_message,
     "PostErased": publish_erasure,
     "PostRemoved": publish_removal,
     "PostEdited": publish_edit,

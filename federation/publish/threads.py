@@ -12,6 +12,7 @@ import msgspec
 
 from federation import quirks
 from federation.publish.erasing import everybody_with_a_copy
+from federation.publish.messages import publish_message_erasure
 from federation.publish.press import Press
 from federation.publish.subject import (
     Subject,
@@ -52,6 +53,9 @@ async def publish_erasure(press: Press, event: PostErased) -> None:
     subject = await read_subject(press, event.post_id, is_taken_back=True)
     if subject is not None and await _has_left(press, event.post_id):
         await _publish_erasure(press, subject, event)
+    post = await press.post(event.post_id)
+    if post is not None and post.audience == "direct":
+        await publish_message_erasure(press, post)
     await press.flush()
     await erasures.finish_of_post(press.conn, event.post_id, press.now)
 

@@ -1,4 +1,4 @@
-"""Create, sent by its author to a community of this server.
+"""Create, sent by its author to a community of this server, or to people here and nobody else.
 
 At the servers of its members a post comes only through the community's Announce, so a Create for
 a community that is not ours is not for us.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from federation.address import is_same_origin
 from federation.receive.drafts import draft_of, fit, origin_of, require_wide_enough
 from federation.receive.job import Change, Job, Later
+from federation.receive.messages import people_addressed, take_message
 from federation.receive.reactions import receive_votes
 from federation.vocabulary.types import PUBLIC, Create, Post
 from forum import threads as use_cases
@@ -32,6 +33,8 @@ async def receive_create(job: Job, create: Create) -> Change:
     if post.is_vote:
         return receive_votes(job, _own_votes(job, (post, *create.more)))
     addressed = create.addressed
+    if people := await people_addressed(job, (*post.addressed, *addressed)):
+        return take_message(job, post, people)
     is_public = PUBLIC in (post.addressed or addressed)
     draft, origin = draft_of(post), origin_of(post, job.source_uri, job.now)
 

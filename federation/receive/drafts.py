@@ -26,6 +26,7 @@ from storage.parts import Parts, Tag
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 TITLE_FROM_TEXT = 100
+CHAT_TYPE = "ChatMessage"  # how Lemmy, PieFed and Pleroma call a private message
 MENTIONS = re.compile(r"^(?:[@!][^\s@]+(?:@\S+)?\s+)+")
 
 
@@ -46,6 +47,21 @@ def draft_of(post: Post) -> Draft:
     )
 
 
+def message_of(post: Post) -> Draft:
+    """What a direct message says: nobody gives it a title, and one in a `name` is not lost."""
+    draft = draft_of(replace(post, in_reply_to=post.in_reply_to or post.id))
+    tags = tuple(tag for tag in draft.parts.tags if tag.kind == "emoji")
+    title = one_line(post.title, TITLE_LIMIT)
+    return replace(
+        draft,
+        html=f"<p><strong>{escape(title, quote=False)}</strong></p>{draft.html}"
+        if title
+        else draft.html,
+        parts=_with_tags(draft.parts, tags),
+        poll=None,
+    )
+
+
 def poll_of(poll: Poll) -> PollDraft:
     return PollDraft(
         options=poll.options,
@@ -58,7 +74,12 @@ def poll_of(poll: Poll) -> PollDraft:
 
 
 def fit(draft: Draft, community: Community) -> Draft:
-    """The draft as it may stand there: in a closed community nothing leads out by a hashtag."""
+    """The draft as it may stand there: in a closed community nothing leads out by a hashtag.
+
+    Raises NotAllowed for a private message of a forum, wherever it turns up.
+    """
+    if draft.type == CHAT_TYPE:
+        raise NotAllowed("not_for_us")
     if community.readers == "anyone":
         return draft
     tags = tuple(tag for tag in draft.parts.tags if tag.kind != "hashtag")

@@ -62,6 +62,9 @@ ACTOR_TERMS: Document = {
     "publicKeyMultibase": {"@id": "sec:publicKeyMultibase", "@type": "sec:multibase"},
 }
 
+# A private message, for forums and chats.
+CHAT_TERMS: Document = {"ChatMessage": "http://litepub.social/ns#ChatMessage"}
+
 # That something was erased, between servers that keep receipts of it.
 RECEIPT_TERMS: Document = {"Acknowledge": "https://dazzle.example/ns#Acknowledge"}
 
@@ -84,7 +87,7 @@ def with_context(document: Document, *, is_proved: bool = False) -> Document:
     words = {*document, document.get("type")}
     if isinstance(inner, dict):
         words |= {*inner, inner.get("type")}
-    known_terms = (POST_TERMS, ACTOR_TERMS, RECEIPT_TERMS)
+    known_terms = (POST_TERMS, ACTOR_TERMS, CHAT_TERMS, RECEIPT_TERMS)
     terms = [known for known in known_terms if not words.isdisjoint(known)]
     if is_proved:
         terms.append(PROOF_TERMS)

@@ -40,9 +40,10 @@ POST_TYPES = frozenset(
         "Image",
         "Document",
         "Link",
+        "ChatMessage",
     }
 )
-NOTED_TYPES = frozenset({"Note", "Question"})  # of others `summary` is a teaser
+NOTED_TYPES = frozenset({"Note", "Question", "ChatMessage"})  # of others `summary` is a teaser
 TYPED = ("text/plain", "text/markdown")
 MAX_TITLE = 500
 MAX_CONTENT = 100_000

@@ -17,7 +17,7 @@ LATER = (
     "Moderation across servers (Add, Remove, Block, Lock, Flag, Warn and their Undo) is answered "
     "with 202 and not acted upon until moderators have that tool here."
 )
-PRIVATE = "Private messages of forums (ChatMessage): there is no such room here yet."
+PRIVATE = "A message that names nobody to whom it is said, or a fragment of one."
 CONSENT = (
     "Requests for, and proofs of, permission to quote, like or reply: quoting is not offered here, "
     "and a quote is read without them."

@@ -289,7 +289,7 @@ def test_types_without_a_meaning_here_are_told_apart(kind: object):
     with pytest.raises(Unsupported):
         parse_activity({"id": "https://there.test/a/1", "type": kind, "actor": ADA, "object": ADA})
     with pytest.raises(Unsupported):
-        activity("Create", {**NOTE, "type": "ChatMessage"})
+        activity("Create", {**NOTE, "type": "ChatMessages"})
     with pytest.raises(Unsupported):
         activity("Undo", {**NOTE, "type": "Block"})
 
