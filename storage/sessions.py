@@ -22,6 +22,7 @@ class Member:
     role: str
     locale: str
     state: str
+    is_neutral: bool = False
 
 
 START = """
@@ -37,7 +38,7 @@ async def start(conn: Connection, account_id: int, now: datetime) -> str:
 
 
 READ_MEMBER = """
-select c.actor_id, a.name, a.display_name, c.role, c.locale, c.state
+select c.actor_id, a.name, a.display_name, c.role, c.locale, c.state, c.is_neutral
 from sessions s
 join accounts c on c.actor_id = s.account_id and c.state <> 'suspended'
 join actors a on a.id = c.actor_id and a.state = 'live'

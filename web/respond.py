@@ -60,6 +60,7 @@ class Shell:
     """What the frame around every page shows."""
 
     site_title: str
+    is_neutral: bool
     has_site_title: bool
     locale: str
     direction: str
@@ -142,8 +143,10 @@ def render(
 ) -> bytes:
     """The bytes of a page."""
     member = visit.member
+    is_neutral = member is not None and member.is_neutral
     shell = Shell(
-        site_title=row.title or visit.site.host,
+        site_title=visit.words.gettext("Community") if is_neutral else row.title or visit.site.host,
+        is_neutral=is_neutral,
         has_site_title=bool(row.title),
         locale=visit.words.locale,
         direction=visit.words.direction,

@@ -83,13 +83,13 @@ async def test_people_who_block_each_other_no_longer_meet(
     path = f"/p/{scene.reply.id}"
     rosa = await browser().sign_in(scene.rosa)
     answer = await rosa.send(path, f"{path}/block")
-    assert answer.headers["location"] == "/settings?done=blocked"
+    assert answer.headers["location"] == "/settings/blocks?done=blocked"
     assert (await rosa.get(path)).status_code == 404
     assert "Unkind words." not in (await rosa.get(f"/t/{scene.thread.id}")).text
-    settings = await rosa.page("/settings")
+    settings = await rosa.page("/settings/blocks")
     assert "timo" in settings.text
-    undone = await rosa.send("/settings", "/settings/unblock")
-    assert undone.headers["location"] == "/settings?done=unblocked"
+    undone = await rosa.send("/settings/blocks", "/settings/blocks/undo")
+    assert undone.headers["location"] == "/settings/blocks?done=unblocked"
     assert "Unkind words." in (await rosa.get(f"/t/{scene.thread.id}")).text
 
 
@@ -98,9 +98,10 @@ async def test_a_page_shows_each_person_only_what_they_can_do(scene: Scene, brow
     acts = {
         "nobody": (browser(), set()),
         "author": (await browser().sign_in(scene.timo), {"delete"}),
-        "member": (await browser().sign_in(scene.rosa), {"report", "block"}),
+        "member": (await browser().sign_in(scene.rosa), {"report", "block", "support"}),
         "owner": (
-            await browser().sign_in(scene.owner), {"report", "block", "remove", "stop"}
+            await browser().sign_in(scene.owner),
+            {"report", "block", "remove", "stop", "support"},
         ),
     }  # fmt: skip
     for who, (visitor, expected) in acts.items():

@@ -9,6 +9,8 @@ from storage.db import Connection
 from web import respond
 from web.visit import Visit
 
+ELSEWHERE = "https://www.wikipedia.org/"
+
 ROBOTS = """\
 # Pages say by themselves whether they may be listed. Nothing here may be used to train machines.
 User-agent: GPTBot
@@ -23,6 +25,7 @@ User-agent: Amazonbot
 Disallow: /
 
 User-agent: *
+Disallow: /away
 Disallow: /i/
 Disallow: /p/
 Disallow: /receipts/
@@ -42,3 +45,11 @@ async def show_static(visit: Visit, conn: Connection) -> Response:  # noqa: ARG0
     if asset is None:
         raise NotFound
     return respond.file(visit.site, asset.body, asset.media_type, respond.FOR_EVER)
+
+
+async def leave_quickly(visit: Visit, conn: Connection) -> Response:  # noqa: ARG001 - a door's shape
+    """An ordinary website in the place of the page, for when somebody comes into the room.
+
+    It is told nothing of where people come from: the referrer policy keeps that here.
+    """
+    return respond.see_other(visit.site, ELSEWHERE)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import access, erasing, moderation
+from forum import access, erasing, moderation, mutes, support
 from forum.errors import Invalid, NotFound
 from storage.actors import Actor, read_person_by_id, read_unfiltered
 from storage.audience import moderates
@@ -17,14 +17,26 @@ from storage.communities import CommunityView, read_view
 from storage.db import Connection
 from storage.labels import NO_BADGE, Badge, read_badge
 from storage.memberships import Membership, read_membership
+from storage.reactions import count_bands, list_mine
 from storage.threads import Post, PostView, read_moderated_post, read_post
 from web import respond
+from web.pages.blocks import read_until, spans_of
 from web.pages.joining import own
-from web.pages.threads import activity_address, address_in_thread
+from web.pages.threads import activity_address, address_in_thread, why_not_write
 from web.thread_view import fragment
 from web.visit import Visit
 
 REPORTS_PER_HOUR = 20
+SUPPORTS_PER_HOUR = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """`band` is the lower bound of how many support it; who does is shown to nobody."""
+
+    band: int
+    is_given: bool
+    may_give: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,8 @@ class PostPage:
     post: Post
     html: Markup
     author: str
+    away: str
+    spans: list[tuple[str, str]]
     thread_path: str
     link: str
     is_own: bool
@@ -40,6 +54,7 @@ class PostPage:
     membership: Membership | None
     is_stopped: bool
     tomorrow: str
+    support: Support
 
 
 Act = Callable[[Visit, Connection, Post], Awaitable[None]]
@@ -60,7 +75,13 @@ async def report(visit: Visit) -> Response:
 
 
 async def block(visit: Visit) -> Response:
-    return await _act(visit, _block, done="blocked", onward="/settings")
+    """Keep the person, or everybody of their server, away."""
+    return await _act(visit, _block, done="blocked", onward="/settings/blocks")
+
+
+async def mute(visit: Visit) -> Response:
+    """See less of the person, or of their server."""
+    return await _act(visit, _mute, done="muted", onward="/settings/blocks")
 
 
 async def delete(visit: Visit) -> Response:
@@ -85,6 +106,23 @@ async def stop(visit: Visit) -> Response:
 
 async def let(visit: Visit) -> Response:
     return await _act(visit, _let, done="let")
+
+
+async def give_support(visit: Visit) -> Response:
+    """Support a post, or take that back. Its author learns neither who nor exactly how many."""
+    visit.require_member()
+    async with visit.services.database.read() as conn:
+        post = await _post(visit, conn)
+        path, anchor = await address_in_thread(visit, conn, post)
+    await visit.count("support", most=SUPPORTS_PER_HOUR, per=timedelta(hours=1))
+    is_taken = visit.form.is_ticked("take_back")
+    change = support.take_back if is_taken else support.give
+    async with visit.services.database.write() as conn:
+        await change(conn, await own(visit, conn), post, now=visit.now)
+    done = "unsupported" if is_taken else "supported"
+    if visit.form.is_ticked("in_thread"):
+        return respond.redirect(visit, path, done=done, anchor=anchor)
+    return respond.redirect(visit, f"/p/{post.id}", done=done)
 
 
 async def fragment_of(visit: Visit, conn: Connection, post: Post) -> Markup:
@@ -121,8 +159,21 @@ async def _report(visit: Visit, conn: Connection, post: Post) -> None:
 
 
 async def _block(visit: Visit, conn: Connection, post: Post) -> None:
-    author = await _author(visit, conn, post)
-    await moderation.block_person(conn, await own(visit, conn), author, visit.now)
+    author, me = await _author(visit, conn, post), await own(visit, conn)
+    until = read_until(visit)
+    if visit.form.values.get("what") == "server":
+        await mutes.block_server(conn, me, author.host, now=visit.now, until=until)
+    else:
+        await moderation.block_person(conn, me, author, visit.now, until)
+
+
+async def _mute(visit: Visit, conn: Connection, post: Post) -> None:
+    author, me = await _author(visit, conn, post), await own(visit, conn)
+    until = read_until(visit)
+    if visit.form.values.get("what") == "server":
+        await mutes.mute_server(conn, me, author.host, now=visit.now, until=until)
+    else:
+        await mutes.mute_person(conn, me, author, now=visit.now, until=until)
 
 
 async def _remove(visit: Visit, conn: Connection, post: Post) -> None:
@@ -194,6 +245,8 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
         post=post,
         html=await fragment_of(visit, conn, post),
         author="" if author is None else author.display_name or author.name,
+        away="" if author is None or author.is_local else author.host,
+        spans=spans_of(visit),
         thread_path=f"{path}#{anchor}",
         link=f"{visit.site.origin}/p/{post.id}",
         is_own=post.author_id == visit.viewer.actor_id,
@@ -201,11 +254,23 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
         may_moderate=is_moderated,
         membership=membership,
         is_stopped=membership is not None and (membership.stopped_until or visit.now) > visit.now,
+        support=await _support(visit, conn, post, community),
         tomorrow=(visit.now + timedelta(days=1)).date().isoformat(),
     )
     status = 422 if visit.form.errors else 200
     is_private = post.audience != "public"
     return await respond.page(visit, conn, "post.html", view, status=status, is_private=is_private)
+
+
+async def _support(
+    visit: Visit, conn: Connection, post: Post, community: CommunityView | None
+) -> Support:
+    bands = await count_bands(conn, visit.viewer, post.id)
+    given = visit.member is not None and any(
+        one.kind == "like" for one in await list_mine(conn, visit.viewer, post.id)
+    )
+    may_give = bool(bands) and why_not_write(visit, community) == ""
+    return Support(band=bands.get("like", 0), is_given=given, may_give=may_give)
 
 
 def _as_view(post: Post, author: Actor, badge: Badge) -> PostView:
