@@ -26,6 +26,7 @@ from storage.conversations import Conversation
 from storage.db import Connection
 from storage.ids import first_id, new_id
 from storage.parts import to_stored
+from storage.sessions import Member
 from storage.threads import Post
 
 KEEP_DAYS = (7, 30, 365)
@@ -135,6 +136,17 @@ async def keep_for(conn: Connection, talk: Conversation, days: int | None) -> No
     if days is not None and days not in KEEP_DAYS:
         raise Invalid("choose", field="days")
     await conversations.keep_for(conn, talk.thread_id, days)
+
+
+async def mark_read(conn: Connection, person_id: int, talk: Conversation, last_id: int) -> None:
+    """This person has seen it; nobody else learns when."""
+    if last_id > talk.read_before:
+        await conversations.mark_read(conn, talk.thread_id, person_id, last_id)
+
+
+async def choose_mail(conn: Connection, member: Member, now: datetime, *, wants: bool) -> None:
+    """Whether a mail tells that there is a message."""
+    await messages.choose_mail(conn, member.actor_id, now, wants=wants)
 
 
 async def erase_due(conn: Connection, *, now: datetime, limit: int) -> int:

@@ -39,6 +39,13 @@ async def hold_between(conn: Connection, actor_ids: list[int]) -> int | None:
     return None if found is None else int(found)
 
 
+async def find_between(conn: Connection, actor_ids: list[int]) -> int | None:
+    """The conversation of exactly these people, without holding it."""
+    people = sorted(actor_ids)
+    found = await conn.fetchval(FIND, people[0], people)
+    return None if found is None else int(found)
+
+
 BEGIN = "insert into conversations (thread_id) values ($1)"
 
 ADD_PERSON = """

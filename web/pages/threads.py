@@ -157,6 +157,10 @@ async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
     community = None
     if marks[0].community_id is not None:
         community = await read_view(conn, visit.viewer, marks[0].community_id)
+    else:
+        root = await read_post(conn, visit.viewer, marks[0].id)
+        if root is not None and root.audience == "direct":
+            return respond.redirect(visit, f"/messages/{thread_id}")
     content = await _content(visit, conn, thread_id, after, audience_of(community), marks)
     hosts = [] if community is None else await hosts_of(conn, community)
     title = content.title

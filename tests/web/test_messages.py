@@ -1,0 +1,250 @@
+"""Direct messages in the browser: requests, the three ways to delete, the timer, the mail."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+
+from forum import messages
+from storage.actors import Actor
+from storage.db import Database
+from storage.ids import MAX_ID
+from tests.factories import join, make_community, make_person, make_remote_person
+from tests.federation.conftest import empty
+from tests.web.conftest import Browser, SteadyClock
+
+Open = Callable[..., Browser]
+SENTENCE = "could technically read them"
+
+
+@pytest.fixture
+async def database(shared_database: str) -> AsyncIterator[Database]:
+    """The shared database, emptied afterwards: quicker than one for each test."""
+    opened = await Database.open(shared_database)
+    yield opened
+    async with opened.read() as conn:
+        await empty(conn)
+    await opened.close()
+
+
+@pytest.fixture
+async def rosa(database: Database) -> Actor:
+    async with database.write() as conn:
+        return await make_person(conn, "rosa")
+
+
+@pytest.fixture
+async def timo(database: Database) -> Actor:
+    async with database.write() as conn:
+        return await make_person(conn, "timo")
+
+
+async def write_first(browser: Browser, to: Actor, text: str = "Dear you") -> str:
+    """The address of the conversation that it begins."""
+    at = f"/messages/new?to={to.id}"
+    assert SENTENCE in (await browser.get(at)).text
+    answer = await browser.send(at, "/messages/new", source=text)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].partition("?")[0]
+
+
+async def act(browser: Browser, path: str, name: str, **fields: str) -> str:
+    """Press the button of that name; where it leads."""
+    token = await browser.token(path)
+    answer = await browser.post(f"{path}/act", {"form_token": token, "act": name, **fields})
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+async def meet(database: Database, *people: Actor) -> None:
+    async with database.write() as conn:
+        place = await make_community(conn, people[0], readers="members")
+        for person in people[1:]:
+            await join(conn, place, person)
+
+
+async def test_pat13_a_stranger_asks_and_is_read_once_let_in(
+    rosa: Actor, timo: Actor, browser: Open
+) -> None:
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    path = await write_first(one, timo)
+    listed = (await other.get("/messages")).text
+    assert "Somebody wants to write to you" in listed
+    shown = (await other.get(path)).text
+    assert "Dear you" in shown
+    assert SENTENCE in shown
+    await act(other, path, "accept")
+    assert "Somebody wants to write to you" not in (await other.get("/messages")).text
+    answer = await other.send(path, path, source="Hello Rosa")
+    assert "done=message_sent" in answer.headers["location"]
+    assert "Hello Rosa" in (await one.get(path)).text
+
+
+async def test_pat13_a_refused_request_is_not_told_and_cannot_be_repeated_for_ever(
+    rosa: Actor, timo: Actor, browser: Open
+) -> None:
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    path = await write_first(one, timo)
+    await act(other, path, "refuse")
+    assert (await other.get(path)).status_code == 404
+    for _ in range(2):
+        assert (await one.send(path, path, source="Hello?")).status_code == 303
+    refused = await one.send(path, path, source="Hello??")
+    assert refused.status_code == 422
+    assert "wait until this person has answered" in refused.text
+    assert "Dear you" not in (await other.get("/messages")).text
+
+
+async def test_pat13_a_conversation_is_not_found_by_anybody_else(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    path = await write_first(await browser().sign_in(rosa), timo)
+    async with database.write() as conn:
+        admin = await make_person(conn, role="admin")
+    third = await browser().sign_in(admin)
+    unknown = await third.get("/messages/123456789")
+    for shown in (path, path.replace("/messages/", "/t/"), path.replace("/messages/", "/p/")):
+        answer = await third.get(shown)
+        assert (answer.status_code, answer.text) == (404, unknown.text)
+    token = await third.token("/messages")
+    for acted in (path, f"{path}/act"):
+        fields = {"form_token": token, "source": "x", "act": "hide"}
+        assert (await third.post(acted, fields)).status_code == 404
+    own = await browser().sign_in(rosa)
+    assert path not in (await own.get("/u/rosa")).text
+    assert "Dear you" not in (await own.get("/u/rosa")).text
+
+
+async def test_pat13_hiding_is_for_oneself_and_deleting_mine_is_for_both(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    await meet(database, rosa, timo)
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    path = await write_first(one, timo)
+    await other.send(path, path, source="Mine stays")
+    assert (await act(other, path, "hide")).startswith("/messages?")
+    assert path not in (await other.get("/messages")).text
+    assert "Dear you" in (await one.get(path)).text
+    receipt = await act(one, path, "delete")
+    assert receipt.startswith("/receipts/")
+    after = (await one.get(path)).text
+    assert "Dear you" not in after
+    assert "Mine stays" in after
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from posts where source = 'Dear you'") == 0
+
+
+async def test_pat13_the_other_is_asked_to_delete_and_decides(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    await meet(database, rosa, timo)
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    path = await write_first(one, timo)
+    await other.send(path, path, source="Of Timo")
+    await act(one, path, "ask")
+    assert "You are asked to delete" in (await other.get(path)).text
+    await act(other, path, "decline")
+    assert "You are asked to delete" not in (await other.get(path)).text
+    assert "Of Timo" in (await one.get(path)).text
+    await act(one, path, "ask")
+    await act(other, path, "delete")
+    assert "Of Timo" not in (await one.get(path)).text
+    assert "You are asked to delete" not in (await other.get(path)).text
+
+
+async def test_pat13_the_timer_takes_only_what_is_offered_and_erases(
+    rosa: Actor, timo: Actor, database: Database, browser: Open, clock: SteadyClock
+) -> None:
+    await meet(database, rosa, timo)
+    one = await browser().sign_in(rosa)
+    path = await write_first(one, timo)
+    token = await one.token(path)
+    for days in ("1", "8"):
+        fields = {"form_token": token, "act": "keep", "days": days}
+        assert (await one.post(f"{path}/act", fields)).status_code == 422
+    await act(one, path, "keep", days="30")
+    for after, erased in ((timedelta(days=29), 0), (timedelta(days=31), 1)):
+        async with database.write() as conn:
+            due = await messages.erase_due(conn, now=clock.at + after, limit=10)
+        assert due == erased
+    assert "Dear you" not in (await one.get(path)).text
+
+
+async def test_pat13_who_blocks_or_is_blocked_is_not_written_to_and_nothing_says_why(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    await meet(database, rosa, timo)
+    one = await browser().sign_in(rosa)
+    path = await write_first(one, timo)
+    async with database.write() as conn:
+        await conn.execute("insert into blocks values ($1, $2)", timo.id, rosa.id)
+    answer = await one.send(path, path, source="Are you there?")
+    assert answer.status_code == 422
+    assert "block" not in answer.text.lower().split("<main")[1].split("</main")[0]
+
+
+async def test_pat13_whoever_is_here_for_work_does_not_write_first(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    await meet(database, timo, rosa)
+    async with database.write() as conn:
+        await conn.execute(
+            "update memberships set role = 'professional' where actor_id = $1", rosa.id
+        )
+    work, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    at = f"/messages/new?to={timo.id}"
+    refused = await work.send(at, "/messages/new", source="Buy this")
+    assert refused.status_code == 422
+    path = await write_first(other, rosa)
+    assert (await work.send(path, path, source="An answer")).status_code == 303
+
+
+async def test_pat13_a_mail_tells_nothing_and_comes_once_a_day_to_who_chose_it(
+    rosa: Actor, timo: Actor, database: Database, browser: Open, clock: SteadyClock
+) -> None:
+    await meet(database, rosa, timo)
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    path = await write_first(one, timo, "Secret words")
+    assert 'name="mail"' not in (await other.get("/messages")).text
+    async with database.write() as conn:
+        await conn.execute(
+            "update accounts set email = 't@mail.test', email_confirmed_at = now()"
+            " where actor_id = $1",
+            timo.id,
+        )
+    await other.send("/messages", "/messages", mail="yes")
+    for _ in range(2):
+        await one.send(path, path, source="Secret words again")
+    async with database.read() as conn:
+        rows = await conn.fetch("select kind, data from mails where account_id = $1", timo.id)
+    assert [(row["kind"], list(row["data"])) for row in rows] == [("new_message", ["link"])]
+    assert "Secret" not in str(rows)
+    assert path not in str(rows)
+    clock.pass_time(days=1, minutes=1)
+    one = await browser().sign_in(rosa)
+    await one.send(path, path, source="Next day")
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from mails") == 2
+
+
+async def test_a_message_to_another_server_says_which_and_cannot_ask_there(
+    rosa: Actor, database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        ada = await make_remote_person(conn, name="ada")
+    one = await browser().sign_in(rosa)
+    path = await write_first(one, ada)
+    shown = (await one.get(path)).text
+    assert "sent to this server" in shown
+    assert "there.test" in shown
+    token = await one.token(path)
+    asked = await one.post(f"{path}/act", {"form_token": token, "act": "ask"})
+    assert asked.status_code == 403
+    async with database.read() as conn:
+        kinds = await conn.fetch("select kind from events order by id desc limit 1")
+    assert kinds[0]["kind"] == "MessageSent"
+    again = await one.get(f"/messages/new?to={ada.id}")
+    assert again.headers["location"].startswith(path)
+    assert int(path.rpartition("/")[2]) < MAX_ID
