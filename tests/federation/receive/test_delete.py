@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from storage.actors import Actor
 from storage.communities import Community
+from storage.instances import save_software
 from storage.threads import Post, read_by_uri_unfiltered
 from tests.factories import join, make_community, make_person, make_thread
 from tests.federation.conftest import Here
 from tests.federation.peer import PUBLIC, Peer
+from tests.federation.wire import publish_all
 
 
 @pytest.fixture
@@ -126,3 +129,47 @@ async def test_who_leaves_for_good_takes_everything_along(
     assert await here.fetch("select state from memberships") == [("left",)]
     again = {**create(peer, ada.uri, community), "id": f"{peer.origin}/creates/2"}
     assert await here.receive(again) == ("refused", "actor_not_live")
+
+
+@pytest.mark.parametrize("software", ["dazzle", "mastodon"])
+@pytest.mark.parametrize("what", ["post", "account", "unknown"])
+async def test_pat05_a_dazzle_hears_that_all_of_it_is_gone(
+    here: Here, peer: Peer, ada: Actor, community: Community, software: str, what: str
+):
+    """Of what never came too: it will not come either (FEDERATION.md, receipts)."""
+    sent = create(peer, ada.uri, community)
+    async with here.database.write() as conn:
+        await save_software(conn, ada.host, software, "1", here.fed.clock.now())
+    if what != "unknown":
+        await here.receive(sent)
+    gone = delete(peer, ada.uri, ada.uri if what == "account" else sent["object"]["id"])
+    assert await here.receive(gone) == ("done", "")
+    await publish_all(here.fed)
+    told = await here.fetch(
+        "select d.inbox, a.body from activities a join deliveries d on d.activity_id = a.id"
+        " where a.type = 'Acknowledge'"
+    )
+    if software != "dazzle":
+        assert told == []
+        return
+    ((inbox, body),) = told
+    said = msgspec.json.decode(bytes(body))  # type: ignore[call-overload]
+    assert inbox == ada.inbox
+    assert said["actor"] == here.site.instance_uri
+    assert (said["type"], said["object"], said["to"]) == ("Acknowledge", gone["id"], [ada.uri])
+    assert {"Acknowledge": "https://dazzle.example/ns#Acknowledge"} in said["@context"]
+
+
+async def test_pat05_what_a_moderator_hides_is_not_called_erased(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    """It stays here for the moderators."""
+    async with here.database.write() as conn:
+        await save_software(conn, ada.host, "dazzle", "1", here.fed.clock.now())
+        author = await make_person(conn, site=here.site)
+        await join(conn, community, author)
+        thread = await make_thread(conn, author, community, site=here.site)
+        await conn.execute("update memberships set role = 'moderator' where actor_id = $1", ada.id)
+    await here.receive(delete(peer, ada.uri, thread.uri, summary="Not here."))
+    assert "DeletionDone" not in {kind for kind, _ in await here.events()}
+    assert (await stored(here, thread.uri)).state == "removed"
