@@ -45,7 +45,7 @@ class Body:
 
 
 def fragment(web: Web, words: Words, post: PostView, *, audience: str) -> str:
-    """One post as HTML, from the cache if it is there."""
+    """One post as HTML, from the cache if it is there. Whether it is muted is not part of it."""
     key = (post.id, post.version, words.locale, audience, post.author_display)
     found = web.fragments.get(key)
     if found is None:
@@ -64,7 +64,7 @@ def key_of(
     posts: Iterable[PostMark | PostView],
 ) -> Hashable:
     """What kept content is found by: two viewers who see the same posts share it."""
-    marks = tuple([(post.id, post.version, post.author_display) for post in posts])
+    marks = tuple([(post.id, post.version, post.author_display, post.is_muted) for post in posts])
     return (thread_id, words.locale, audience, tuple(after), marks)
 
 
@@ -101,7 +101,8 @@ def _tree(
         for ancestor in post.path[len(branches.ids) : -1]:
             is_earlier = ancestor in after
             branches.open(ancestor, _link(thread_id, ancestor, earlier) if is_earlier else gap)
-        branches.open(post.id, fragment(web, words, post, audience=audience))
+        html = _muted(words, post) if post.is_muted else ""
+        branches.open(post.id, html or fragment(web, words, post, audience=audience))
     return branches.finish()
 
 
@@ -145,6 +146,13 @@ class _Branches:
                 self.pieces.append("</details>")
         self.ids.pop()
         self.pieces.append("</li>")
+
+
+def _muted(words: Words, post: PostView) -> str:
+    """The place of a reply that this viewer has muted; its own page still shows it."""
+    text, show = escape(words.gettext("Hidden by your own settings")), escape(words.gettext("Show"))
+    link = f'<a href="/p/{post.id}" rel="nofollow">{show}</a>'
+    return f'<p class="gap" id="p{post.id}">{text} · {link}</p>'
 
 
 def _paragraph(text: str) -> str:

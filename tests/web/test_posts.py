@@ -98,10 +98,10 @@ async def test_a_page_shows_each_person_only_what_they_can_do(scene: Scene, brow
     acts = {
         "nobody": (browser(), set()),
         "author": (await browser().sign_in(scene.timo), {"delete"}),
-        "member": (await browser().sign_in(scene.rosa), {"report", "block", "support"}),
+        "member": (await browser().sign_in(scene.rosa), {"report", "block", "mute", "support"}),
         "owner": (
             await browser().sign_in(scene.owner),
-            {"report", "block", "remove", "stop", "support"},
+            {"report", "block", "mute", "remove", "stop", "support"},
         ),
     }  # fmt: skip
     for who, (visitor, expected) in acts.items():

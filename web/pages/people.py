@@ -8,24 +8,20 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import accounts, limits, moderation
+from forum import accounts, limits
 from forum.errors import NotAllowed, NotFound
 from forum.passwords import hash_password
 from forum.text import clean_characters
-from storage.actors import Actor, read_person, read_unfiltered
+from storage.actors import Actor, read_person
 from storage.audience import UNKNOWN_SERVER
-from storage.blocks import BlockedPerson, list_blocked
 from storage.db import Connection
 from storage.threads import list_by_author
 from web import respond
 from web.i18n import LOCALES
 from web.pages.front import LINES, Line, lines_of
-from web.pages.joining import own
 from web.paging import read_id
 from web.viewer import begin_session
 from web.visit import Visit
-
-BLOCKS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,6 @@ class PersonPage:
 @dataclass(frozen=True, slots=True)
 class SettingsPage:
     name: str
-    blocked: list[BlockedPerson]
     locales: tuple[tuple[str, str], ...]
     locale: str
 
@@ -79,22 +74,11 @@ async def show_settings(visit: Visit, conn: Connection) -> Response:
     member = visit.require_member()
     view = SettingsPage(
         name=member.name,
-        blocked=await list_blocked(conn, visit.viewer, limit=BLOCKS),
         locales=tuple(LOCALES.items()),
         locale=visit.words.locale,
     )
     status = 422 if visit.form.errors else 200
     return await respond.page(visit, conn, "settings.html", view, here="you", status=status)
-
-
-async def unblock(visit: Visit) -> Response:
-    visit.require_member()
-    async with visit.services.database.write() as conn:
-        blocked = await read_unfiltered(conn, read_id(visit.form.values.get("person", "")) or 0)
-        if blocked is None:
-            raise NotFound
-        await moderation.unblock_person(conn, await own(visit, conn), blocked)
-    return respond.redirect(visit, "/settings", done="unblocked")
 
 
 async def choose_language(visit: Visit) -> Response:
