@@ -80,8 +80,8 @@ async def sign_up(
     )
 
 
-async def sign_in(conn: Connection, name: str, password: str, now: datetime) -> str:
-    """Start a session; its token.
+async def prove(conn: Connection, name: str, password: str) -> int:
+    """The account whose name and password these are.
 
     The answer is the same, and takes as long, for an unknown name and a wrong password. Count the
     attempt before with `forum.limits.count_sign_in`, in a transaction that commits.
@@ -90,9 +90,14 @@ async def sign_in(conn: Connection, name: str, password: str, now: datetime) -> 
     is_right = await verify_password(account.password_hash if account else NOBODYS, password)
     if account is None or not is_right:
         raise NotAllowed("wrong_sign_in")
-    if account.state == "suspended":
-        raise NotAllowed("suspended")
-    return await sessions.start(conn, account.actor_id, now)
+    if account.state not in ("open", "waiting"):
+        raise NotAllowed("suspended" if account.state == "suspended" else "wrong_sign_in")
+    return account.actor_id
+
+
+async def sign_in(conn: Connection, name: str, password: str, now: datetime) -> str:
+    """Start a session of somebody who needs no second step; its token. See `prove`."""
+    return await sessions.start(conn, await prove(conn, name, password), now)
 
 
 async def require_password(conn: Connection, member: Member, password: str) -> None:

@@ -13,6 +13,7 @@ from storage.db import Connection
 
 SIGN_IN_PER_ADDRESS = (25, timedelta(minutes=5))
 SIGN_IN_PER_ACCOUNT = (25, timedelta(hours=1))
+CODES_PER_ACCOUNT = (10, timedelta(minutes=15))
 LINKS_PER_ADDRESS = (10, timedelta(hours=1))
 LINKS_PER_MAIL = (4, timedelta(hours=1))
 SIGN_UP_PER_ADDRESS = (5, timedelta(hours=1))
@@ -67,6 +68,17 @@ async def count_link(
     await require_below(conn, secret, "link_address", subject, most=most, per=per, now=now)
     most, per = LINKS_PER_MAIL
     await require_below(conn, secret, "link_mail", mail.lower(), most=most, per=per, now=now)
+
+
+async def count_code(
+    conn: Connection, secret: bytes, *, account_id: int, address: str, now: datetime
+) -> None:
+    """Count a code that is tried in the second step."""
+    most, per = SIGN_IN_PER_ADDRESS
+    subject = address_subject(address)
+    await require_below(conn, secret, "sign_in_address", subject, most=most, per=per, now=now)
+    most, per = CODES_PER_ACCOUNT
+    await require_below(conn, secret, "code", str(account_id), most=most, per=per, now=now)
 
 
 def address_subject(address: str) -> str:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from forum import access
 from forum.errors import NotAllowed, NotFound
 from forum.mail import SIGN_IN_LINK
-from storage import accounts, modlog, sessions, tokens
+from forum.second_factor import Entrance, enter
+from storage import accounts, modlog, tokens
 from storage.db import Connection
 from storage.ids import new_id
 from storage.modlog import Act
@@ -44,9 +45,9 @@ async def use_link(conn: Connection, secret: str, now: datetime) -> int:
     return account.actor_id
 
 
-async def sign_in_by_link(conn: Connection, secret: str, now: datetime) -> str:
-    """Start a session; its token."""
-    return await sessions.start(conn, await use_link(conn, secret, now), now)
+async def sign_in_by_link(conn: Connection, secret: str, now: datetime) -> Entrance:
+    """Come in, or to the second step."""
+    return await enter(conn, await use_link(conn, secret, now), now)
 
 
 async def hand_over(conn: Connection, admin: Member, name: str, origin: str, now: datetime) -> str:

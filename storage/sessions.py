@@ -7,9 +7,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from storage.db import Connection, fetch_one
+from storage.audience import Viewer
+from storage.db import Connection, fetch_all, fetch_one
 
 LIFETIME = timedelta(days=60)
+TOUCH_SELDOM = timedelta(minutes=30)
+TOUCH_OFTEN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,23 @@ class Member:
     locale: str
     state: str
     is_neutral: bool = False
+    session_id: int = 0
+    used_at: datetime | None = None
+    idle_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One place where somebody is signed in. Nothing is known of the browser."""
+
+    id: int
+    created_at: datetime
+    used_at: datetime
 
 
 START = """
-insert into sessions (token_hash, account_id, created_at, expires_at) values ($1, $2, $3, $4)
+insert into sessions (token_hash, account_id, created_at, used_at, expires_at)
+values ($1, $2, $3, $3, $4)
 """
 
 
@@ -38,11 +54,13 @@ async def start(conn: Connection, account_id: int, now: datetime) -> str:
 
 
 READ_MEMBER = """
-select c.actor_id, a.name, a.display_name, c.role, c.locale, c.state, c.is_neutral
+select c.actor_id, a.name, a.display_name, c.role, c.locale, c.state, c.is_neutral,
+  s.id as session_id, s.used_at, c.idle_minutes
 from sessions s
-join accounts c on c.actor_id = s.account_id and c.state <> 'suspended'
+join accounts c on c.actor_id = s.account_id and c.state in ('waiting', 'open')
 join actors a on a.id = c.actor_id and a.state = 'live'
 where s.token_hash = $1 and s.expires_at > $2
+  and (c.idle_minutes is null or s.used_at > $2 - make_interval(mins => c.idle_minutes))
 """
 
 
@@ -63,6 +81,53 @@ END_ALL = "delete from sessions where account_id = $1"
 
 async def end_all(conn: Connection, account_id: int) -> None:
     await conn.execute(END_ALL, account_id)
+
+
+TOUCH = "update sessions set used_at = $2 where token_hash = $1 and used_at < $2"
+
+
+async def touch(conn: Connection, token: str, member: Member, now: datetime) -> None:
+    """Note that the session is used, seldom enough to cost nothing."""
+    step = TOUCH_SELDOM if member.idle_minutes is None else TOUCH_OFTEN
+    if member.used_at is not None and now - member.used_at >= step:
+        await conn.execute(TOUCH, _hash(token), now)
+
+
+LIST = """
+select s.id, s.created_at, s.used_at
+from sessions s
+where s.account_id = $1 and s.expires_at > $2
+order by s.used_at desc, s.id desc
+limit 100
+"""
+
+
+async def list_own(conn: Connection, viewer: Viewer, now: datetime) -> list[Session]:
+    """Where the viewer is signed in, the latest used first."""
+    return await fetch_all(conn, Session, LIST, viewer.actor_id, now)
+
+
+END_ONE = "delete from sessions where account_id = $1 and id = $2"
+
+
+async def end_one(conn: Connection, account_id: int, session_id: int) -> None:
+    await conn.execute(END_ONE, account_id, session_id)
+
+
+END_OTHERS = "delete from sessions where account_id = $1 and id <> $2"
+
+
+async def end_others(conn: Connection, account_id: int, session_id: int) -> None:
+    """All but this one."""
+    await conn.execute(END_OTHERS, account_id, session_id)
+
+
+SET_IDLE = "update accounts set idle_minutes = $2 where actor_id = $1"
+
+
+async def set_idle(conn: Connection, account_id: int, minutes: int | None) -> None:
+    """After how many quiet minutes the account's sessions end; None for never."""
+    await conn.execute(SET_IDLE, account_id, minutes)
 
 
 TIDY = "delete from sessions where expires_at <= $1"

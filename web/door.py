@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from forum.errors import ForumError
 from storage.db import Connection
+from storage.sessions import touch
 from web import csrf, errors
 from web.forms import Form, decode
 from web.i18n import LOCALES, SOURCE_LOCALE, choose_locale, words_for
@@ -76,7 +77,10 @@ async def _visit(web: Web, request: Request, conn: Connection, form: Form | None
     session = read_cookie(request, session_cookie(services.site))
     member = None
     if session is not None:
-        member = await member_of(conn, session, services.clock.now())
+        now = services.clock.now()
+        member = await member_of(conn, session, now)
+        if member is not None:
+            await touch(conn, session, member, now)
     if member is not None and member.locale in LOCALES:
         locale = member.locale
     else:

@@ -11,9 +11,11 @@ from forum.errors import NotAllowed, NotFound
 from forum.keypairs import new_keypair
 from forum.passwords import hash_password
 from forum.policy import MODES
+from forum.second_factor import enter
 from storage.db import Connection
 from storage.site import SiteRow
 from web import respond
+from web.pages.second_step import go_in
 from web.viewer import begin_session, end_session, read_cookie, session_cookie
 from web.visit import Visit, next_path
 
@@ -89,9 +91,10 @@ async def sign_in(visit: Visit) -> Response:
             )
         try:
             async with services.database.write() as conn:
-                token = await accounts.sign_in(conn, name, password, now)
+                account_id = await accounts.prove(conn, name, password)
+                entrance = await enter(conn, account_id, now)
                 await _end_old_session(visit, conn)
-            return _enter(visit, token, onward)
+            return await go_in(visit, entrance, onward)
         except NotAllowed as refusal:
             form.fail("name", refusal.code)
     async with services.database.read() as conn:

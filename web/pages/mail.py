@@ -22,8 +22,8 @@ from storage.sessions import Member
 from storage.smtp import Smtp
 from web import respond
 from web.mail_words import compose
+from web.pages.second_step import go_in
 from web.paging import read_id
-from web.viewer import begin_session
 from web.visit import Visit, next_path
 
 Show = Callable[[Visit, Connection], Awaitable[Response]]
@@ -219,7 +219,7 @@ async def use_link(visit: Visit) -> Response:
     """Sign in, once."""
     try:
         async with visit.services.database.write() as conn:
-            token = await links.sign_in_by_link(conn, visit.name("token"), visit.now)
+            entrance = await links.sign_in_by_link(conn, visit.name("token"), visit.now)
     except NotFound:
         async with visit.services.database.read() as conn:
             return await show_link(visit, conn)
@@ -227,9 +227,7 @@ async def use_link(visit: Visit) -> Response:
         visit.form.fail("", refusal.code)
         async with visit.services.database.read() as conn:
             return await show_ask(visit, conn)
-    response = respond.redirect(visit, "/", done="")
-    begin_session(response, visit.site, token)
-    return response
+    return await go_in(visit, entrance, "/")
 
 
 async def show_people(visit: Visit, conn: Connection) -> Response:
