@@ -142,15 +142,16 @@ async def find_local_unfiltered(conn: Connection, name: str) -> Actor | None:
 READ_PERSON = f"""
 select {COLUMNS}
 from actors a
-join accounts s on s.actor_id = a.id and s.state = 'open'
-where lower(a.name) = lower($3) and a.is_local and a.kind = 'person' and a.state = 'live'
+left join accounts s on s.actor_id = a.id
+where lower(a.name) = lower($3) and coalesce(s.state, 'open') = 'open' and a.is_local
+  and a.kind = 'person' and a.state = 'live'
   and not refuses($2::text)
   and not is_kept_away(array[a.id], $1)
 """
 
 
 async def read_person(conn: Connection, viewer: Viewer, name: str) -> Actor | None:
-    """A person of this server; None for one who blocked the viewer, and for whom it is hidden."""
+    """A person of this server, or its reader; None for whom it is hidden, and for the blocked."""
     return await fetch_one(conn, Actor, READ_PERSON, viewer.actor_id, viewer.host, name)
 
 

@@ -49,7 +49,7 @@ def person(site: Site, actor: Actor, keys: PublicKeys, *, moved_to: str | None =
     """`moved_to` is the URI of who they are now."""
     document: Document = {
         "id": actor.uri,
-        "type": "Person",
+        "type": "Service" if actor.type == "Service" else "Person",
         "preferredUsername": actor.name,
         "name": actor.display_name or actor.name,
         "summary": "",

@@ -10,14 +10,17 @@ from federation.context import Federation
 from federation.multikey import from_multikey
 from federation.vocabulary.actors import parse_actor
 from federation.vocabulary.strict import decode_json
+from forum.subscriptions import make_reader
 from storage.actors import set_state
 from storage.db import Database
 from tests.factories import (
+    KEYPAIR,
     SITE,
     join,
     make_community,
     make_person,
     make_remote_person,
+    tick,
 )
 from tests.federation.doors import Door, make_place, make_server, open_door
 from tests.federation.wire import make_member_elsewhere, open_wire, publish_all
@@ -178,3 +181,17 @@ async def test_a_suspended_person_has_no_actor(door: Door, fed) -> None:
         person = await make_person(conn)
         await set_state(conn, person.id, "suspended")
     assert (await door.get(person.uri)).status_code == 404
+
+
+async def test_pat19_the_reader_is_a_service_that_says_nothing_of_who_reads(
+    door: Door, fed
+) -> None:
+    async with fed.database.write() as conn:
+        await make_person(conn, "reader")
+        reader = await make_reader(conn, SITE, KEYPAIR, tick())
+    document = await door.document(reader.uri)
+    assert [field for field in EVERY_ACTOR if field not in document] == []
+    assert (document["type"], document["preferredUsername"]) == ("Service", "reader_2")
+    for collection in ("followers", "following"):
+        listed = await door.document(f"{reader.uri}/{collection}")
+        assert not {"items", "orderedItems", "first", "totalItems"} & set(listed)

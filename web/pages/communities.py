@@ -13,6 +13,7 @@ from forum.accounts import check_name
 from forum.communities import Answers
 from forum.errors import NotFound
 from forum.keypairs import new_keypair
+from forum.subscriptions import may_subscribe
 from forum.text import clean_characters, compose_text
 from storage.actors import read_own
 from storage.audience import UNKNOWN_SERVER, moderates
@@ -24,6 +25,7 @@ from storage.communities import (
     read_view,
 )
 from storage.db import Connection
+from storage.subscriptions import is_subscribed
 from storage.threads import list_threads
 from web import respond
 from web.answers import Fact, facts_of
@@ -48,6 +50,8 @@ class CommunityPage:
     older: str
     may_moderate: bool
     is_stopped: bool
+    may_subscribe: bool
+    is_subscribed: bool
 
 
 async def show_community(visit: Visit, conn: Connection) -> Response:
@@ -75,6 +79,9 @@ async def show_community(visit: Visit, conn: Connection) -> Response:
         older=older_link(address, threads),
         may_moderate=await moderates(conn, visit.viewer, community.id),
         is_stopped=(community.my_stopped_until or visit.now) > visit.now,
+        may_subscribe=visit.member is not None and may_subscribe(community),
+        is_subscribed=not community.is_local
+        and await is_subscribed(conn, visit.viewer, community.id),
     )
     return await respond.page(
         visit, conn, "community.html", view,

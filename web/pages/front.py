@@ -18,6 +18,7 @@ from storage.communities import (
 )
 from storage.db import Connection
 from storage.site import SiteRow
+from storage.subscriptions import list_own
 from storage.threads import ThreadLine, list_home, list_latest
 from web import respond
 from web.answers import Fact, strip_of
@@ -60,6 +61,7 @@ class FrontView:
 @dataclass(frozen=True, slots=True)
 class CommunitiesView:
     mine: list[Card]
+    along: list[Card]
     cards: list[Card]
     after: str
     may_make: bool
@@ -81,6 +83,9 @@ async def show_front(visit: Visit, conn: Connection) -> Response:
         template = "front.html"
     else:
         found = await list_my_communities(conn, visit.viewer)
+        known = {one.id for one in found}
+        along = await list_own(conn, visit.viewer)
+        found += [one for one in along if one.id not in known]
         threads = await list_home(conn, visit.viewer, before=before, limit=LINES + 1)
         template = "home.html"
     shown = found[:CARDS_ON_FRONT] if visit.member is None else found
@@ -97,11 +102,13 @@ async def show_front(visit: Visit, conn: Connection) -> Response:
 async def show_communities(visit: Visit, conn: Connection) -> Response:
     """Every community of this server that the visitor may know of."""
     mine = [] if visit.member is None else await list_my_communities(conn, visit.viewer)
+    along = [] if visit.member is None else await list_own(conn, visit.viewer)
     after = visit.query("after")[:100]
     found = await list_communities(conn, visit.viewer, after=after, limit=CARDS + 1)
     known = {community.id for community in mine}
     view = CommunitiesView(
         mine=[await card_of(visit, conn, community) for community in mine],
+        along=[await card_of(visit, conn, community) for community in along],
         cards=[await card_of(visit, conn, c) for c in found[:CARDS] if c.id not in known],
         after="?" + urlencode({"after": found[CARDS - 1].name}) if len(found) > CARDS else "",
         may_make=visit.member is not None,

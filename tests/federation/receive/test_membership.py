@@ -8,9 +8,10 @@ import pytest
 
 from forum.membership import ask_to_join
 from forum.ports import SystemClock
+from forum.subscriptions import make_reader, subscribe
 from storage.actors import Actor
 from storage.communities import Community, read_unfiltered
-from tests.factories import make_community, make_person
+from tests.factories import KEYPAIR, make_community, make_person
 from tests.federation.conftest import Here
 from tests.federation.peer import Peer
 
@@ -232,3 +233,28 @@ async def test_only_the_community_that_was_asked_answers(here: Here, peer: Peer,
     assert rows == [("asked",)]
     rows = await here.fetch("select state from memberships where state = 'accepted'")
     assert rows == []
+
+
+async def test_pat19_the_reader_is_accepted_and_brings_the_history_for_all(here: Here, peer: Peer):
+    group = await here.actor(peer.actor("group", kind="Group"))
+    async with here.database.write() as conn:
+        community = await read_unfiltered(conn, group.id)
+        assert community is not None
+        now = SystemClock().now()
+        reader = await make_reader(conn, here.site, KEYPAIR, now)
+        assert await make_reader(conn, here.site, KEYPAIR, now) == reader
+        person = await make_person(conn, site=here.site)
+        await subscribe(conn, here.site, community, person, reader, now)
+    follow_uri = here.site.follow_uri(reader.id, community.id)
+    assert await here.receive(answer("Accept", peer, community.uri, follow_uri)) == ("done", "")
+    rows = await here.fetch("select actor_id, state from memberships")
+    assert rows == [(reader.id, "accepted")]
+    assert await here.fetch("select uri from backfills") == [(community.uri,)]
+
+
+async def test_pat19_the_reader_of_another_server_is_one_member_here(here: Here, peer: Peer):
+    reader = await here.actor(peer.actor("reader", kind="Service"))
+    async with here.database.write() as conn:
+        community = await make_community(conn, site=here.site)
+    assert await here.receive(follow(peer, reader.uri, community.uri)) == ("done", "")
+    assert [row[0] for row in await standings(here)] == ["accepted"]
