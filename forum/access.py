@@ -239,7 +239,7 @@ def may_stop(moderator: Membership | None, account: Account | None, target: Memb
 
     Nobody acts against an owner, who would only leave the community without one.
     """
-    if target.state != "accepted" or target.role == "member":
+    if target.state != "accepted" or target.role not in MODERATING:
         return True
     if target.role == "owner":
         return False

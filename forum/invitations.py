@@ -6,13 +6,16 @@ from datetime import datetime
 
 from forum import membership
 from forum.errors import Invalid
+from forum.mail import check_address, queue
 from forum.membership import Moderator, require_moderator
+from forum.site import Site
 from storage import invitations
 from storage.audience import Viewer
 from storage.communities import Community
 from storage.db import Connection
 
 MOST_CARDS = 40
+MOST_ADDRESSES = 50
 
 
 async def make_many(
@@ -31,6 +34,47 @@ async def make_many(
         await membership.make_invitation(conn, viewer, community, uses=1, days=days, now=now)
         for _ in range(number)
     ]
+
+
+async def send(
+    conn: Connection,
+    site: Site,
+    viewer: Viewer,
+    community: Community,
+    addresses: str,
+    *,
+    days: int,
+    locale: str,
+    now: datetime,
+) -> int:
+    """Queue one mail with a link of its own for each address of a list; how many.
+
+    The mail names neither the community nor who invites. The addresses are kept until it is sent.
+    """
+    wanted = _check_addresses(addresses)
+    for address in wanted:
+        token = await membership.make_invitation(
+            conn, viewer, community, uses=1, days=days, now=now
+        )
+        await queue(
+            conn, address=address, kind="community_invitation", locale=locale,
+            link=f"{site.origin}/i/{token}", now=now,
+        )  # fmt: skip
+    return len(wanted)
+
+
+def _check_addresses(addresses: str) -> list[str]:
+    """Each address once, however they are parted. Raises Invalid."""
+    listed = addresses.replace(",", " ").replace(";", " ").split()
+    if not listed:
+        raise Invalid("empty", field="addresses")
+    if len(listed) > MOST_ADDRESSES:
+        raise Invalid("too_many_addresses", field="addresses")
+    try:
+        found = {check_address(address).lower(): check_address(address) for address in listed}
+    except Invalid as error:
+        raise Invalid(error.code, field="addresses") from error
+    return list(found.values())
 
 
 async def end_all(conn: Connection, moderator: Moderator, community: Community) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
-from forum import access, consents
-from forum.communities import QUESTIONS
+from forum import access, consents, mail
+from forum.communities import QUESTIONS, check_questions
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import FollowAnswered, MembershipAsked, MembershipLeft
 from forum.outbox import record_event
@@ -190,6 +191,7 @@ async def accept_member(
             return
         raise Conflict("nobody_asks")
     await log_about_person(conn, moderator, "accept_member", community.id, actor.id, "", now)
+    await _tell_decision(conn, community, actor, now)
     if not actor.is_local and accepted.follow_body:
         await _answer(conn, community.id, actor.id, True, accepted.follow_body)
 
@@ -218,6 +220,8 @@ async def refuse_member(
     await refresh_badge(conn, known)
     action = "remove_member" if known.state == "accepted" else "refuse_member"
     await log_about_person(conn, moderator, action, community.id, actor.id, reason, now)
+    if known.state == "asked":
+        await _tell_decision(conn, community, actor, now)
     if not actor.is_local and known.follow_body:
         await _answer(conn, community.id, actor.id, False, known.follow_body)
 
@@ -245,6 +249,16 @@ async def make_invitation(
         expires_at=now + timedelta(days=days),
         now=now,
     )
+
+
+async def change_questions(
+    conn: Connection, community: Community, moderator: Moderator, questions: Sequence[str]
+) -> None:
+    """Ask other questions from now on; who has answered already is not asked again."""
+    await require_moderator(conn, community, moderator)
+    if not community.is_local:
+        raise NotAllowed("not_here")
+    await communities.set_questions(conn, community.id, check_questions(questions))
 
 
 async def refresh_badge(conn: Connection, before: Membership) -> None:
@@ -300,6 +314,16 @@ async def log_about_person(
         reason=reason,
     )
     await modlog.insert(conn, act)
+
+
+async def _tell_decision(
+    conn: Connection, community: Community, actor: Actor, now: datetime
+) -> None:
+    """That something was decided, to people here who gave an address; not where, nor what."""
+    if actor.is_local:
+        address = urlsplit(community.uri)
+        link = f"{address.scheme}://{address.netloc}/communities"
+        await mail.tell(conn, actor.id, "membership_decided", link=link, now=now)
 
 
 def _check_answers(answers: Sequence[str]) -> list[str]:

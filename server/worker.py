@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from federation import backfill, catchup, deliver, publish, receive, synchronization
-from forum import closing, departures, erasing, exporting, mail, messages, polls
+from forum import closing, departures, erasing, exporting, mail, messages, polls, roles
 from server import metrics
 from server.app import open_parts
 from server.erased_log import ErasedLog
@@ -36,6 +36,7 @@ from storage import (
     instances,
     invitations,
     limits,
+    memberships,
     posts,
     sessions,
     undone,
@@ -50,6 +51,7 @@ TIDY_EVERY = timedelta(minutes=10)
 INBOX_KEPT = timedelta(days=14)
 JOINING_KEPT = timedelta(days=14)  # that somebody follows a community, as it was sent
 SUBMISSIONS_KEPT = timedelta(days=2)
+ANSWERS_KEPT = timedelta(days=30)  # of who asked to join, after the decision
 BACKFILLS_KEPT = timedelta(days=1)  # so that nobody makes us read the same again and again
 UNDONE_KEPT = timedelta(hours=1)
 SERVERS_KEPT = timedelta(days=90)  # with which nothing was exchanged, and whose people nobody knows
@@ -113,7 +115,13 @@ async def run_worker(
 
 async def do_due(database: Database, now: datetime) -> None:
     """What no request causes: polls end, numbers are told, and who left is erased bit by bit."""
-    for go_on in (polls.close_ended, messages.erase_due, departures.go_on, closing.go_on):
+    for go_on in (
+        polls.close_ended,
+        roles.end_due,
+        messages.erase_due,
+        departures.go_on,
+        closing.go_on,
+    ):
         done = DUE_BATCH
         while done == DUE_BATCH:
             async with database.quiet_write() as conn:
@@ -135,6 +143,7 @@ async def tidy(database: Database, now: datetime) -> None:
         await erasures.drop_old(conn, now)
     for drop_old, kept in (
         (inbox.drop_old, INBOX_KEPT),
+        (memberships.drop_answers, ANSWERS_KEPT),
         (activities.drop_old, JOINING_KEPT),
         (backfills.drop_old, BACKFILLS_KEPT),
         (instances.drop_idle, SERVERS_KEPT),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from forum import invitations, membership
 from forum.errors import NotFound
+from forum.mail import can_send
 from storage.audience import moderates
 from storage.communities import Community, read_rules_unfiltered
 from storage.db import Connection
@@ -25,6 +26,7 @@ from web.visit import SignInFirst, Visit
 LINKS_PER_DAY = 100
 BATCHES_PER_DAY = 20
 LONGEST_TOKEN = 100
+LONGEST_LIST = 20_000
 DAYS = (1, 7, 30, 90)
 
 
@@ -35,6 +37,7 @@ class InviteView:
     days: tuple[int, ...]
     link: str
     open_links: int
+    sends_mail: bool
     most_cards: int
 
 
@@ -85,6 +88,25 @@ async def make_link(visit: Visit) -> Response:
         link = _link(visit, token)
     async with visit.services.database.read() as conn:
         return await _invite_page(visit, conn, community, link)
+
+
+async def send_links(visit: Visit) -> Response:
+    """Write to a list of addresses: each gets a link of its own, in a mail that names nothing."""
+    community = await _read_moderated(visit)
+    form = visit.form
+    addresses = form.text("addresses", most=LONGEST_LIST, least=1)
+    days = _days(visit)
+    with form.checked():
+        form.stop_if_wrong()
+        await visit.count("invitation_mail", most=BATCHES_PER_DAY, per=timedelta(days=1))
+        async with visit.services.database.write() as conn:
+            await invitations.send(
+                conn, visit.site, visit.viewer, community, addresses,
+                days=days, locale=visit.words.locale, now=visit.now,
+            )  # fmt: skip
+        return respond.redirect(visit, f"{address_of(community)}/invite", done="invited")
+    async with visit.services.database.read() as conn:
+        return await _invite_page(visit, conn, community, "")
 
 
 async def print_links(visit: Visit) -> Response:
@@ -192,6 +214,7 @@ async def _invite_page(visit: Visit, conn: Connection, community: Community, lin
         days=DAYS,
         link=link,
         open_links=await count_open(conn, visit.viewer, community.id, visit.now),
+        sends_mail=await can_send(conn),
         most_cards=invitations.MOST_CARDS,
     )
     status = 422 if visit.form.errors else 200
