@@ -10,15 +10,19 @@ import pytest
 
 from federation.context import Federation
 from federation.render.document import PUBLIC
+from forum.closing import close_account
 from forum.editing import edit_post
+from forum.erasing import recall
 from forum.polls import vote
 from forum.reactions import react, take_back
 from forum.text import PollDraft
 from forum.threads import Origin, erase_post, start_thread
+from storage import post_copies
 from storage.db import Database
 from tests.factories import (
     SITE,
     join,
+    make_admin,
     make_draft,
     make_person,
     make_reply,
@@ -247,3 +251,49 @@ async def test_r50_votes_and_likes_are_read_at_no_address(door, fed) -> None:
     for row in personal:
         for options in ({}, {"signed_by": server}, {"signed_by": author}):
             assert whole(await door.get(f"/ap/activities/{row['id']}", **options)) == unknown
+
+
+async def test_pat05_it_is_kept_which_server_came_for_a_post(door, fed) -> None:
+    """Through each address that shows its words; who does not sign cannot be told later."""
+    async with fed.database.write() as conn:
+        place = await make_place(conn)
+        await make_member_elsewhere(conn, place.community, "there.test", "lemmy")
+        readers = [await make_server(conn, f"reader{number}.test") for number in range(3)]
+    await publish_all(fed)
+    async with fed.database.read() as conn:
+        announced = await conn.fetchval(
+            "select uri from activities where post_id = $1 limit 1", place.thread.id
+        )
+    paths = (place.thread.uri, announced, f"{place.community.uri}/outbox?page=1")
+    for reader, path in zip(readers, paths, strict=True):
+        for options in ({}, {"signed_by": reader}, {"signed_by": reader}):
+            assert (await door.get(path, **options)).status_code == 200
+    async with fed.database.read() as conn:
+        copies = await post_copies.list_hosts_unfiltered(conn, place.thread.id)
+    assert copies == [reader.host for reader in readers]
+
+
+async def test_pat05_a_deletion_for_one_server_is_read_by_no_other(door, fed) -> None:
+    async with fed.database.write() as conn:
+        place = await make_place(conn)
+        admin = await make_admin(conn)
+        friend = await make_server(conn, "friend.test")
+        await post_copies.note(conn, [place.thread.id], friend.host)
+        await recall(conn, admin, friend.host, "Sold.", tick())
+    await publish_all(fed)
+    async with fed.database.read() as conn:
+        (uri,) = [
+            row["uri"]
+            for row in await conn.fetch("select uri from activities where type = 'Recall'")
+        ]
+    assert (await door.get(uri, signed_by=friend)).status_code == 404
+    assert (await door.get(place.thread.uri, signed_by=friend)).status_code == 200
+
+
+async def test_pat05_who_closed_an_account_is_gone_at_their_address(door, fed) -> None:
+    async with fed.database.write() as conn:
+        place = await make_place(conn)
+        await close_account(conn, place.owner, tick())
+    answer = await door.get(place.owner.uri)
+    assert answer.status_code == 410
+    assert set(answer.json()) == {"@context", "id", "type", "formerType"}
