@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from forum import subscriptions
 from forum.erasing import RECEIPT_KEPT
 from forum.errors import NotAllowed, NotFound
 from forum.events import AccountClosed, MembershipLeft
@@ -60,6 +61,7 @@ async def _close(conn: Connection, actor: Actor, now: datetime) -> str:
         await record_event(conn, MembershipLeft(left.community_id, actor.id, left.follow_uri))
     await closings.hand_on_communities(conn, actor.id)
     await memberships.end_all(conn, actor.id, now)
+    await subscriptions.unsubscribe_all(conn, actor, now)
     await closings.drop_belongings(conn, actor.id)
     for alias in await closings.list_aliases_unfiltered(conn, actor.id):
         await actors.set_state(conn, alias, "gone")

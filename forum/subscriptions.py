@@ -14,7 +14,7 @@ from forum.events import MembershipAsked, MembershipLeft
 from forum.keypairs import Keypair, store_keypair
 from forum.outbox import record_event
 from forum.site import Site
-from storage import accounts, actors, communities, memberships, subscriptions
+from storage import accounts, actors, memberships, subscriptions
 from storage import site as sites
 from storage.actors import Actor
 from storage.communities import Community
@@ -64,30 +64,25 @@ async def subscribe(
         await record_event(conn, MembershipAsked(community.id, reader.id, follow_uri))
 
 
-async def unsubscribe(
-    conn: Connection, site: Site, community: Community, actor: Actor, now: datetime
-) -> None:
+async def unsubscribe(conn: Connection, community_id: int, actor: Actor, now: datetime) -> None:
     """Read along no more. After the last one, the reader takes its Follow back."""
-    await subscriptions.hold(conn, community.id)
-    if not await subscriptions.delete(conn, community.id, actor.id):
+    await subscriptions.hold(conn, community_id)
+    if not await subscriptions.delete(conn, community_id, actor.id):
         return
     reader = await subscriptions.read_reader_unfiltered(conn)
-    if reader is None or await subscriptions.has_any(conn, community.id):
+    if reader is None or await subscriptions.has_any(conn, community_id):
         return
     left = await memberships.change_state(
-        conn, community.id, reader.id, "left", now, when=("asked", "accepted")
+        conn, community_id, reader.id, "left", now, when=("asked", "accepted")
     )
-    if left is not None:
-        follow_uri = left.follow_uri or site.follow_uri(reader.id, community.id)
-        await record_event(conn, MembershipLeft(community.id, reader.id, follow_uri))
+    if left is not None and left.follow_uri is not None:
+        await record_event(conn, MembershipLeft(community_id, reader.id, left.follow_uri))
 
 
-async def unsubscribe_all(conn: Connection, site: Site, actor: Actor, now: datetime) -> None:
+async def unsubscribe_all(conn: Connection, actor: Actor, now: datetime) -> None:
     """Somebody leaves this server for good."""
     for community_id in await subscriptions.list_ids_unfiltered(conn, actor.id):
-        community = await communities.read_unfiltered(conn, community_id)
-        if community is not None:
-            await unsubscribe(conn, site, community, actor, now)
+        await unsubscribe(conn, community_id, actor, now)
 
 
 def _reader(site: Site, name: str, now: datetime) -> Actor:

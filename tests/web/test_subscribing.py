@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from forum.closing import close_account
 from forum.membership import receive_answer
+from storage.actors import read_unfiltered
 from storage.audience import Viewer
 from storage.communities import Community
 from storage.db import Database
@@ -37,7 +39,7 @@ async def scene(database: Database, browser: Open) -> tuple[Community, list[Brow
 async def events(database: Database) -> list[tuple[str, int]]:
     async with database.read() as conn:
         rows = await conn.fetch("select kind, payload from events order by id")
-    return [(row["kind"], row["payload"]["actor_id"]) for row in rows]
+    return [(row["kind"], row["payload"].get("actor_id", 0)) for row in rows]
 
 
 async def test_pat19_one_actor_follows_for_all_and_stops_after_the_last(
@@ -108,3 +110,18 @@ async def test_pat19_where_people_are_let_in_one_by_one_each_asks_as_themselves(
         assert "subscribe" not in (await member.get(path)).text
         assert (await member.act(f"{path}/subscribe")).status_code in (403, 404)
     assert await events(database) == []
+
+
+async def test_pat19_who_closes_their_account_reads_along_no_more(
+    database: Database, browser: Open
+) -> None:
+    _, (rosa, _), ids = await scene(database, browser)
+    await rosa.send(PATH, f"{PATH}/subscribe")
+    async with database.write() as conn:
+        person = await read_unfiltered(conn, ids[0])
+        assert person is not None
+        await close_account(conn, person, tick())
+        reader = await read_reader_unfiltered(conn)
+        assert await conn.fetchval("select count(*) from subscriptions") == 0
+    assert reader is not None
+    assert ("MembershipLeft", reader.id) in await events(database)

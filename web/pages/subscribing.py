@@ -43,7 +43,5 @@ async def unsubscribe(visit: Visit) -> Response:
     visit.require_member()
     async with visit.services.database.write() as conn:
         community = await find_community(visit, conn)
-        await subscriptions.unsubscribe(
-            conn, visit.site, community, await own(visit, conn), visit.now
-        )
+        await subscriptions.unsubscribe(conn, community.id, await own(visit, conn), visit.now)
     return respond.redirect(visit, address_of(community), done="unsubscribed")
