@@ -17,7 +17,6 @@ LATER = (
     "Moderation across servers (Add, Remove, Block, Lock, Flag, Warn and their Undo) is answered "
     "with 202 and not acted upon until moderators have that tool here."
 )
-PRIVATE = "A message that names nobody to whom it is said, or a fragment of one."
 CONSENT = (
     "Requests for, and proofs of, permission to quote, like or reply: quoting is not offered here, "
     "and a quote is read without them."
@@ -59,19 +58,18 @@ REFUSALS: dict[tuple[str, str], str] = {
     ("ktistec", "activity_type"): CONSENT + " " + FRAGMENT,
     ("ktistec", "author"): NO_AUTHOR,
     ("lemmy", "activity_type"): LATER,
-    ("lemmy", "object_type"): LATER + " " + PRIVATE,
+    ("lemmy", "object_type"): LATER,
     ("mastodon", "activity_type"): LATER + " An album of music is no post.",
     ("mastodon", "author"): NO_AUTHOR,
     ("mastodon", "inbox"): NO_INBOX,
     ("mbin", "activity_type"): LATER,
-    ("mbin", "object_type"): LATER + " " + PRIVATE,
+    ("mbin", "object_type"): LATER,
     ("mobilizon", "activity_type"): ATTENDING,
     ("other", "activity_type"): "A place, as a thing of its own; it is read as part of an event.",
     ("other", "no_self_link"): OSTATUS,
-    ("other", "object_type"): PRIVATE,
     ("piefed", "id"): NO_ID,
     ("piefed", "object_type"): "Which communities are in a feed; there are no feeds here.",
-    ("pleroma", "activity_type"): PRIVATE + " The other has only the type Object.",
+    ("pleroma", "activity_type"): "It has only the type Object.",
     ("takahe", "activity_type"): PART,
     ("takahe", "inbox"): NO_INBOX,
     ("vectors", "activity_type"): NO_DOCUMENT,

@@ -121,7 +121,11 @@ async def test_prv_01_nobody_reads_what_is_not_for_them(world: World) -> None:
             continue
         method, path = key.split(" ", 1)
         for viewer, accept, query in product((*VIEWERS, *WITNESSES), row.accept, row.queries):
-            extra = query.format(reply=world.ids["reply"][0]) if "{" in query else query
+            extra = (
+                query.format(reply=world.ids["reply"][0], author=world.people["author"].id)
+                if "{" in query
+                else query
+            )
             nothing: dict[str, tuple[object, ...]] = {}
             for thing, named, unnamed, name in wanted(row, world, path):
                 answer = await world.ask(viewer, method, named + extra, accept=accept, form=None)

@@ -74,7 +74,13 @@ def addresses(garden: Community, world: World) -> list[tuple[str, str, str]]:
             parameter, values = "", [""]
         paths = [path.replace(parameter, value) if parameter else path for value in values]
         found += [
-            (key, each + query.format(reply=thread) if "{" in query else each + query, accept)
+            (
+                key,
+                each + query.format(reply=thread, author=world.people["author"].id)
+                if "{" in query
+                else each + query,
+                accept,
+            )
             for each in paths
             for query in row.queries
             for accept in row.accept
