@@ -48,7 +48,6 @@ DROP_PERSONS_OWN = """
 with blocks as (delete from blocks where blocker_id = $1 or blocked_id = $1),
 hosts as (delete from host_blocks where blocker_id = $1),
 mutes as (delete from mutes where owner_id = $1 or actor_id = $1),
-subscriptions as (delete from subscriptions where actor_id = $1),
 submissions as (delete from submissions where actor_id = $1),
 people as (
   update conversation_people set state = 'left' where actor_id = $1 and state <> 'left'),

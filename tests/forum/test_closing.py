@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from forum import accounts, closing, departures, editing, erasing, moderation, polls, reactions
+from forum import (
+    accounts,
+    closing,
+    departures,
+    editing,
+    erasing,
+    moderation,
+    polls,
+    reactions,
+    subscriptions,
+)
 from forum.errors import NotAllowed, NotFound
 from storage import edits, memberships, sessions, tokens
 from storage.actors import Actor, read_person, read_unfiltered
@@ -226,3 +236,16 @@ async def test_replies_of_others_stay_below_an_empty_place(conn: Connection) -> 
     assert await read_post(conn, NOBODY, answer.id) is not None
     assert (await read_unfiltered(conn, person.id)).state == "gone"  # type: ignore[union-attr]
     assert await edits.list_edits(conn, NOBODY, thread.id, 10) == []
+
+
+async def test_the_last_one_who_read_along_elsewhere_ends_it_for_the_server(
+    conn: Connection,
+) -> None:
+    await factories.make_site(conn)
+    person, away = await make_person(conn), await make_remote_community(conn)
+    reader = await subscriptions.make_reader(conn, factories.SITE, factories.KEYPAIR, tick())
+    await subscriptions.subscribe(conn, factories.SITE, away, person, reader, tick())
+    await closing.close_account(conn, person, tick())
+    told = await conn.fetchval("select payload from events where kind = 'MembershipLeft'")
+    assert told["actor_id"] == reader.id
+    assert await conn.fetchval("select count(*) from subscriptions") == 0
