@@ -240,6 +240,18 @@ async def count_owners(conn: Connection, community_id: int) -> int:
     return int(await conn.fetchval(COUNT_OWNERS, community_id) or 0)
 
 
+HAS_ROLE = """
+select exists (
+  select 1 from memberships
+  where actor_id = $1 and state = 'accepted' and role in ('moderator', 'owner', 'professional'))
+"""
+
+
+async def has_role(conn: Connection, actor_id: int) -> bool:
+    """Whether somebody is more than a member anywhere."""
+    return bool(await conn.fetchval(HAS_ROLE, actor_id))
+
+
 HAS_LOCAL = """
 select exists (
   select 1 from memberships m

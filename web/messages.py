@@ -12,6 +12,7 @@ DONE: dict[str, str] = {
     "asked": N_("Your request was sent. You will be let in when a moderator has read it."),
     "rules_accepted": N_("Thank you. You have agreed to the rules."),
     "invited": N_("The invitations are on their way. They name neither the community nor you."),
+    "handed_over": N_("The account is yours now. Below is what was written with it."),
     "links_ended": N_("No link that was made until now can be used any more."),
     "rules_changed": N_("The rules are saved. Members agree to them before they write again."),
     "role_changed": N_("The role is changed."),
@@ -47,6 +48,7 @@ DONE: dict[str, str] = {
     "set_up": N_("Your server is ready. Now make the first community."),
     "waiting": N_("Your account is made. A person will look at it; then you can join and write."),
     "signed_out": N_("You are signed out."),
+    "turned_away": N_("The account was not opened."),
     "signed_out_there": N_("You are signed out there."),
     "second_step_off": N_("Your password is enough again."),
     "second_step_over": N_("That took too long. Please sign in once more."),
@@ -75,6 +77,7 @@ PROBLEMS: dict[str, str] = {
     ),
     "ask_in_words": N_("On other servers we can not ask for you. Please ask in a message."),
     "too_many_people": N_("A message is for one person or a few, and not only for yourself."),
+    "too_young": N_("You can make an account here when you are old enough."),
     "wrong_code": N_("This code is not right. It may be a new one by now; each works once."),
     "wrong_recovery": N_("This name and this code do not belong together, or the code was used."),
     "second_step_is_on": N_("A second step is set up already."),
@@ -120,12 +123,22 @@ PROBLEMS: dict[str, str] = {
     "choose": N_("Please choose one of the answers."),
     "number_range": N_("Please give a number in the range that is offered."),
     "bad_date": N_("Please choose a date."),
+    "no_aliases": N_("In this community people write under their own name."),
+    "alias_ended": N_("You have put this name away. Write under your own, or take a new one."),
+    "too_new_for_alias": N_("This is possible once your account is three days old."),
+    "too_many_aliases": N_(
+        "You have three such names already. Put one away in your settings, then take a new one."
+    ),
+    "tells_much": N_("It may say more about somebody than you want. Please look at the list."),
     "too_many_wishes": N_("There is no room for more. Undo something that you no longer need."),
     "own_server": N_("This is the server that you are on."),
     "in_the_past": N_("Please choose a date in the future."),
     "bad_name": N_("Only small letters a to z, digits and _ , between 2 and 30 of them."),
     "no_such_member": N_("No member of this community has that name here."),
     "at_most_a_year": N_("Please choose a date within a year."),
+    "hand_on_roles_first": N_(
+        "You look after this server or a community. Please hand that on to somebody else first."
+    ),
     "too_many_addresses": N_("Please give fewer addresses at once."),
     "too_many_questions": N_("Please ask five questions at most."),
     "accept_rules": N_("Please read the rules and agree to them."),
@@ -190,6 +203,7 @@ PROBLEMS: dict[str, str] = {
 }
 
 ACTIONS: dict[str, str] = {
+    "see_alias": N_("looked up who wrote as"),
     "remove_post": N_("removed a post by"),
     "stop_member": N_("stopped from posting:"),
     "let_member": N_("let post again:"),
@@ -198,6 +212,7 @@ ACTIONS: dict[str, str] = {
     "remove_member": N_("took out:"),
     "close_report": N_("closed a report"),
     "see_members": N_("looked at the list of members"),
+    "hand_over": N_("handed the account over"),
     "set_rules": N_("wrote new rules"),
     "set_role": N_("gave another role to:"),
     "erase_received": N_("asked a server to erase everything"),
@@ -217,6 +232,21 @@ ABOUT: dict[str, str] = {
     "child": N_("about their child"),
     "other": N_("about somebody else, who agreed"),
 }
+
+
+FRAGMENTS: dict[str, str] = {
+    "mail": N_("A mail address"),
+    "birth": N_("A full date of birth"),
+    "hospital": N_("A number of a hospital or an insurance"),
+    "street": N_("A street address"),
+    "phone": N_("A telephone number"),
+    "child": N_("The name of a child"),
+}
+
+
+def fragment_words(words: Words, kind: str) -> str:
+    """What a part of a text may give away."""
+    return words.gettext(FRAGMENTS[kind]) if kind in FRAGMENTS else ""
 
 
 def about_words(words: Words, about: str) -> str:

@@ -1,0 +1,53 @@
+"""Handing the account of somebody who cares for another person over to that person.
+
+From then on it is another person's: every way in of before ends, and so does what the one before
+said of themselves, agreed to or wrote privately. What was posted stays, to be kept or deleted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from forum import access, consents, labels
+from forum.errors import Invalid, NotAllowed
+from forum.text.characters import one_line
+from storage import accounts, handovers, memberships, modlog, sessions
+from storage import site as sites
+from storage.actors import Actor
+from storage.db import Connection
+from storage.ids import new_id
+from storage.modlog import Act
+
+SHOWN_NAME_LENGTH = 60
+
+
+async def hand_over(
+    conn: Connection, actor: Actor, *, shown_name: str, password_hash: str, now: datetime
+) -> str:
+    """Give the account to somebody else; the token of their first session.
+
+    The caller has asked for the password until now. Who runs the server or a community hands that
+    on first: it was given to a person.
+    """
+    account = await accounts.read_account(conn, actor.id)
+    access.require_may_act(actor, account)
+    if account is None or account.role != "member" or await memberships.has_role(conn, actor.id):
+        raise NotAllowed("hand_on_roles_first")
+    name = check_shown_name(shown_name)
+    await handovers.hand_over(conn, actor.id, password_hash=password_hash, display_name=name)
+    await labels.forget_all(conn, actor)
+    await consents.withdraw(conn, actor.id, "federation", now=now)
+    await consents.give(conn, actor.id, "account", now=now)
+    await modlog.insert(conn, Act(new_id(now), actor.id, "hand_over", now, actor_id=actor.id))
+    await sites.bump_epoch(conn)
+    return await sessions.start(conn, actor.id, now)
+
+
+def check_shown_name(name: str) -> str:
+    """One line to stand beside posts. Raises Invalid."""
+    line = one_line(name, SHOWN_NAME_LENGTH + 1)
+    if not line:
+        raise Invalid("empty", field="shown_name")
+    if len(line) > SHOWN_NAME_LENGTH:
+        raise Invalid("too_long", field="shown_name")
+    return line

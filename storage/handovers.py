@@ -1,0 +1,34 @@
+"""What goes when somebody else has an account from now on."""
+
+from __future__ import annotations
+
+from storage.db import Connection
+
+FORGET_PERSON = """
+update accounts
+set password_hash = $2, email = null, email_confirmed_at = null, totp_secret = null,
+  totp_since = null, totp_step = 0, signup_answer = '', idle_minutes = null
+where actor_id = $1
+"""
+
+DROP_PROOFS = """
+with sessions as (delete from sessions where account_id = $1),
+tokens as (delete from one_time_tokens where account_id = $1),
+codes as (delete from recovery_codes where account_id = $1),
+passkeys as (delete from passkeys where account_id = $1),
+mails as (delete from mails where account_id = $1),
+people as (
+  update conversation_people set state = 'left' where actor_id = $1 and state <> 'left')
+delete from exports where account_id = $1
+"""
+
+SHOW_AS = "update actors set display_name = $2 where id = $1 and is_local"
+
+
+async def hand_over(
+    conn: Connection, actor_id: int, *, password_hash: str, display_name: str
+) -> None:
+    """Another password and another name shown; no way in of before is left, no conversation."""
+    await conn.execute(FORGET_PERSON, actor_id, password_hash)
+    await conn.execute(DROP_PROOFS, actor_id)
+    await conn.execute(SHOW_AS, actor_id, display_name)
