@@ -14,6 +14,7 @@ from forum.membership import (
     require_stoppable,
 )
 from forum.mutes import check_until
+from forum.standing import person_behind
 from forum.threads import take_down
 from storage import accounts, blocks, communities, memberships, modlog, reports
 from storage.actors import Actor
@@ -39,7 +40,7 @@ async def remove_post(
     membership = await memberships.read_membership(conn, community.id, id_of(moderator))
     account = await accounts.read_account(conn, id_of(moderator))
     access.require_may_take_down(community, membership, account)
-    reason = _check_reason(reason)
+    reason = check_reason(reason)
     if await take_down(conn, post, id_of(moderator), reason, now):
         await reports.close_of_post(conn, post.id, id_of(moderator))
 
@@ -53,12 +54,15 @@ async def stop_member(
     reason: str,
     now: datetime,
 ) -> None:
-    """Until a date somebody reads and cannot post. It outlives leaving and coming back."""
-    await _require_stoppable_member(conn, moderator, community, actor)
+    """Until a date somebody reads and cannot post. It outlives leaving and coming back.
+
+    Who writes under a name for one thread is stopped under every name, and the log has that one.
+    """
+    membership = await _require_stoppable_member(conn, moderator, community, actor)
     if until <= now:
         raise Invalid("in_the_past", field="until")
-    reason = _check_reason(reason)
-    await memberships.set_stop(conn, community.id, actor.id, until, reason)
+    reason = check_reason(reason)
+    await memberships.set_stop(conn, community.id, membership.actor_id, until, reason)
     await log_about_person(conn, moderator, "stop_member", community.id, actor.id, reason, now)
 
 
@@ -74,7 +78,7 @@ async def let_member(
     membership = await _require_stoppable_member(conn, moderator, community, actor)
     if membership.stopped_until is None:
         return
-    await memberships.set_stop(conn, community.id, actor.id, None, "")
+    await memberships.set_stop(conn, community.id, membership.actor_id, None, "")
     reason = reason.strip()[:REASON_LENGTH]
     await log_about_person(conn, moderator, "let_member", community.id, actor.id, reason, now)
 
@@ -92,7 +96,7 @@ async def report(conn: Connection, reporter: Actor, post: Post, reason: str, now
         reporter_id=reporter.id,
         post_id=post.id,
         community_id=post.community_id,
-        reason=_check_reason(reason),
+        reason=check_reason(reason),
         now=now,
     )
 
@@ -156,14 +160,16 @@ async def _require_stoppable_member(
     conn: Connection, moderator: Moderator, community: Community, actor: Actor
 ) -> Membership:
     await require_moderator(conn, community, moderator)
-    membership = await memberships.read_membership(conn, community.id, actor.id)
+    person = await person_behind(conn, actor)
+    membership = await memberships.read_membership(conn, community.id, person.id)
     if membership is None:
         raise NotFound
     await require_stoppable(conn, community, moderator, membership)
     return membership
 
 
-def _check_reason(reason: str) -> str:
+def check_reason(reason: str) -> str:
+    """Why a moderator does it, without which nothing is done. Raises Invalid."""
     reason = reason.strip()
     if not reason:
         raise Invalid("empty", field="reason")

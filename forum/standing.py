@@ -6,12 +6,20 @@ from datetime import datetime
 
 from forum import access, policy
 from forum.errors import NotAllowed, NotFound
-from storage import accounts, blocks, communities, memberships
+from storage import accounts, actors, aliases, blocks, communities, memberships
 from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Connection
 from storage.memberships import Membership
 from storage.threads import Post
+
+
+async def person_behind(conn: Connection, actor: Actor) -> Actor:
+    """Whose standing counts: of a name for one thread, the person's who has it."""
+    owner_id = await aliases.owner_unfiltered(conn, actor.id) if actor.is_local else None
+    if owner_id is None:
+        return actor
+    return await actors.read_unfiltered(conn, owner_id) or actor
 
 
 async def require_active(conn: Connection, actor: Actor) -> None:
@@ -30,9 +38,12 @@ async def require_writer(
     Of a community elsewhere and somebody elsewhere we cannot know the standing: the caller has
     checked that the community's own server passed it on.
     """
-    await require_active(conn, actor)
+    if actor.is_local and await aliases.is_ended(conn, actor.id):
+        raise NotAllowed("alias_ended")
+    person = await person_behind(conn, actor)
+    await require_active(conn, person)
     if actor.is_local or community.is_local:
-        membership = await memberships.read_membership(conn, community.id, actor.id)
+        membership = await memberships.read_membership(conn, community.id, person.id)
         access.require_may_post(community, membership, now)
         return membership
     if not await memberships.has_local(conn, community.id):

@@ -14,10 +14,11 @@ from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
 from forum.outbox import record_event
 from forum.site import Site
-from forum.standing import community_of, is_blocked, require_writer
+from forum.standing import community_of, is_blocked, person_behind, require_writer
 from forum.text import Draft
 from storage import (
     activities,
+    aliases,
     deliveries,
     edits,
     erased,
@@ -145,6 +146,8 @@ async def erase_post(
     await deliveries.cancel_post(conn, post.id)
     await tombstones.remember(conn, post.uri, author.host, now)
     await erased.note(conn, post.uri)
+    if post.kind == "thread":
+        await aliases.forget_thread(conn, post.id, now)
     await record_event(conn, PostErased(post.id, source_uri))
 
 
@@ -217,7 +220,7 @@ async def _require_author(
     membership = await require_writer(conn, author, community, now)
     if author.is_local and membership and not access.accepted_rules(community, membership):
         raise Invalid("accept_rules", field="rules")
-    await consents.require_not_withdrawn(conn, author, community)
+    await consents.require_not_withdrawn(conn, await person_behind(conn, author), community)
     if author.is_local == (origin is not None):
         raise Invalid("bad_origin")
     if origin is not None and not await tombstones.may_come(

@@ -212,10 +212,14 @@ async def list_stale_unfiltered(conn: Connection, uris: list[str], before: datet
     return [row["uri"] for row in await conn.fetch(LIST_STALE, uris, before)]
 
 
-SET_STATE = "update actors set state = $2 where id = $1"
+SET_STATE = """
+update actors set state = $2
+where id = $1 or id in (select l.actor_id from aliases l where l.owner_id = $1)
+"""
 
 
 async def set_state(conn: Connection, actor_id: int, state: str) -> None:
+    """Of the actor and of the names for one thread that they have."""
     await conn.execute(SET_STATE, actor_id, state)
 
 

@@ -80,6 +80,8 @@ PROBLEMS: dict[str, str] = {
     "too_young": N_("You can make an account here when you are old enough."),
     "wrong_code": N_("This code is not right. It may be a new one by now; each works once."),
     "wrong_recovery": N_("This name and this code do not belong together, or the code was used."),
+    "passkey_failed": N_("This key did not work. You can try once more."),
+    "too_many_keys": N_("You have twenty passkeys. Remove one first."),
     "second_step_is_on": N_("A second step is set up already."),
     "second_step_broken": N_("Your second step is broken. Please ask who runs this server."),
     "bad_address": N_("This is not a mail address."),

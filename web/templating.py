@@ -13,7 +13,13 @@ from markupsafe import Markup
 from web.answers import ICONS
 from web.assets import Assets
 from web.i18n import Words, words_for
-from web.messages import about_words, action_words, label_words, problem_words
+from web.messages import (
+    about_words,
+    action_words,
+    fragment_words,
+    label_words,
+    problem_words,
+)
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 # Read with the code: files of the next version, put in their place before the restart, do not
@@ -87,6 +93,7 @@ class Templates:
             action=lambda code: action_words(words, code),
             label=lambda code: label_words(words, code),
             about=lambda code: about_words(words, code),
+            fragment_kind=lambda code: fragment_words(words, code),
         )
         return environment
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from federation.multikey import to_multikey
 from federation.render.document import Document, time_text
+from forum.aliases import is_alias_name
 from forum.site import Site
 from storage.actors import Actor
 from storage.communities import Community
 from storage.ids import time_of
+
+NAME_FOR_A_THREAD = "<p>A name that a member uses in one thread only.</p>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def person(site: Site, actor: Actor, keys: PublicKeys, *, moved_to: str | None =
         "type": "Service" if actor.type == "Service" else "Person",
         "preferredUsername": actor.name,
         "name": actor.display_name or actor.name,
-        "summary": "",
+        "summary": NAME_FOR_A_THREAD if is_alias_name(actor.name) else "",
         "inbox": actor.inbox,
         "outbox": f"{actor.uri}/outbox",
         "followers": site.followers_uri(actor.id),

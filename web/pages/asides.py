@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from forum import rules
 from forum.drafts import ABOUT
+from storage.aliases import is_allowed
 from storage.communities import CommunityView, read_rules
 from storage.db import Connection
 from storage.memberships import read_membership
@@ -23,6 +24,7 @@ class Asides:
     rules: Markup
     rules_version: int
     must_say_about: bool
+    offers_alias: bool
 
 
 async def asides_of(
@@ -37,6 +39,7 @@ async def asides_of(
         rules=Markup("" if found is None else found.html),  # noqa: S704 - cleaned when stored
         rules_version=0 if found is None else found.version,
         must_say_about=cares and is_thread,
+        offers_alias=community.is_local and await is_allowed(conn, community.id),
     )
 
 

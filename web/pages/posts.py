@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import access, erasing, moderation, mutes, support
+from forum import access, aliases, erasing, moderation, mutes, support
 from forum.errors import Invalid, NotFound
+from forum.standing import person_behind
 from storage.actors import Actor, read_person_by_id, read_unfiltered
+from storage.aliases import is_name_of
 from storage.audience import moderates
 from storage.communities import CommunityView, read_view
 from storage.db import Connection
@@ -49,6 +51,7 @@ class PostPage:
     thread_path: str
     link: str
     is_own: bool
+    is_alias: bool
     may_report: bool
     may_moderate: bool
     membership: Membership | None
@@ -90,7 +93,7 @@ async def delete(visit: Visit) -> Response:
     async with visit.services.database.read() as conn:
         post = await _post(visit, conn)
     async with visit.services.database.write() as conn:
-        author = await own(visit, conn)
+        author = await aliases.own_name(conn, await own(visit, conn), post.author_id)
         secret = await erasing.erase_with_receipt(conn, author, post, visit.now)
     onward = f"?thread={post.thread_id}" if post.kind == "reply" else ""
     return respond.redirect(visit, f"/receipts/{secret}{onward}", done="deleted")
@@ -239,8 +242,10 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
     if post.community_id is not None:
         community = await read_view(conn, visit.viewer, post.community_id)
     if is_moderated and post.community_id is not None:
-        membership = await read_membership(conn, post.community_id, post.author_id)
+        person = post.author_id if author is None else (await person_behind(conn, author)).id
+        membership = await read_membership(conn, post.community_id, person)
     path, anchor = await address_in_thread(visit, conn, post)
+    is_own = await is_name_of(conn, visit.viewer, post.author_id)
     view = PostPage(
         post=post,
         html=await fragment_of(visit, conn, post),
@@ -249,7 +254,8 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
         spans=spans_of(visit),
         thread_path=f"{path}#{anchor}",
         link=f"{visit.site.origin}/p/{post.id}",
-        is_own=post.author_id == visit.viewer.actor_id,
+        is_own=is_own,
+        is_alias=author is not None and aliases.is_alias_name(author.name),
         may_report=access.may_report(community),
         may_moderate=is_moderated,
         membership=membership,
@@ -283,4 +289,5 @@ def _as_view(post: Post, author: Actor, badge: Badge) -> PostView:
         author_name=author.name, author_host=author.host, author_is_local=author.is_local,
         author_display=author.display_name, author_url=author.url, about=post.about,
         label=badge.label, professional_until=badge.professional_until,
+        is_alias=aliases.is_alias_name(author.name),
     )  # fmt: skip

@@ -8,10 +8,12 @@ from datetime import timedelta
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import consents, text, threads
+from forum import aliases, consents, text, threads
 from forum.errors import NotAllowed, NotFound
+from forum.keypairs import new_keypair
 from forum.reach import require_shown
 from forum.text import Draft
+from forum.text.fragments import Fragment, find_fragments, mark_of
 from storage.communities import CommunityView, read_view
 from storage.db import Connection
 from storage.threads import Post, read_post
@@ -46,6 +48,8 @@ class WriteView:
     parent: Post | None
     parent_html: Markup
     asides: Asides
+    fragments: list[Fragment]
+    fragments_mark: str
 
 
 async def show_new_thread(visit: Visit, conn: Connection) -> Response:
@@ -61,13 +65,19 @@ async def start_thread(visit: Visit) -> Response:
         community = await _writable(visit, conn)
     with visit.form.checked():
         draft = await _draft(visit, community, is_thread=True)
+        fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
             await _require_told(visit, conn, community)
-            post = await threads.start_thread(
-                conn, services.site, await own(visit, conn), community, draft,
-                now=visit.now, submission=_submission(visit),
-            )  # fmt: skip
+            author, key = await own(visit, conn), _submission(visit)
+            if fresh is not None:
+                post = await aliases.start_unnamed_thread(
+                    conn, fresh, author, community, draft, now=visit.now, submission=key
+                )
+            else:
+                post = await threads.start_thread(
+                    conn, services.site, author, community, draft, now=visit.now, submission=key
+                )
         return respond.redirect(visit, f"/t/{post.id}", done="posted")
     async with services.database.read() as conn:
         return await _page(visit, conn, community, None)
@@ -87,13 +97,19 @@ async def reply(visit: Visit) -> Response:
         community = await _writable_around(visit, conn, parent)
     with visit.form.checked():
         draft = await _draft(visit, community, is_thread=False)
+        fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
             await _require_told(visit, conn, community)
-            post = await threads.reply(
-                conn, services.site, await own(visit, conn), parent, draft,
-                now=visit.now, submission=_submission(visit),
-            )  # fmt: skip
+            author, key = await own(visit, conn), _submission(visit)
+            if fresh is not None:
+                post = await aliases.reply_unnamed(
+                    conn, fresh, author, parent, draft, now=visit.now, submission=key
+                )
+            else:
+                post = await threads.reply(
+                    conn, services.site, author, parent, draft, now=visit.now, submission=key
+                )
         async with services.database.read() as conn:
             path, anchor = await address_in_thread(visit, conn, post)
         return respond.redirect(visit, path, done="replied", anchor=anchor)
@@ -110,6 +126,20 @@ async def _require_told(visit: Visit, conn: Connection, community: CommunityView
     )  # fmt: skip
 
 
+async def _fresh(visit: Visit) -> aliases.Fresh | None:
+    """What a name for one thread needs, if the person wants one."""
+    if not visit.form.is_ticked("unnamed"):
+        return None
+    return aliases.Fresh(visit.services.site, await new_keypair())
+
+
+def _check_fragments(visit: Visit, *texts: str) -> None:
+    """Ask once before something goes out that may tell who somebody is."""
+    mark = mark_of(find_fragments(*texts))
+    if mark and visit.form.values.get("as_it_is") != mark:
+        visit.form.fail("check", "tells_much")
+
+
 async def _draft(visit: Visit, community: CommunityView, *, is_thread: bool) -> Draft:
     """The checked and rendered text of the form; counted, so that nobody floods a community."""
     form = visit.form
@@ -119,6 +149,8 @@ async def _draft(visit: Visit, community: CommunityView, *, is_thread: bool) -> 
     language = form.values.get("language", "")
     async with visit.services.database.read() as conn:
         about = read_about(visit, await asides_of(visit, conn, community, is_thread=is_thread))
+    form.stop_if_wrong()
+    _check_fragments(visit, title, source, note)
     form.stop_if_wrong()
     await visit.count("post", most=POSTS_PER_HOUR, per=timedelta(hours=1))
     draft = await text.compose(
@@ -174,6 +206,8 @@ async def _page(
         withdrawn = writing.instead == "withdrawn"
         raise NotAllowed("federation_withdrawn" if withdrawn else "not_a_member")
     language = (parent.language if parent else "") or visit.words.locale
+    said = [visit.form.values.get(name, "") for name in ("title", "source", "content_note")]
+    fragments = find_fragments(*said) if "check" in visit.form.errors else []
     view = WriteView(
         community=community,
         address=address_of(community),
@@ -184,6 +218,8 @@ async def _page(
         parent=parent,
         parent_html=Markup() if parent is None else await fragment_of(visit, conn, parent),
         asides=await asides_of(visit, conn, community, is_thread=parent is None),
+        fragments=fragments,
+        fragments_mark=mark_of(fragments),
     )
     template = "thread_new.html" if parent is None else "reply.html"
     status = 422 if visit.form.errors else 200

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from forum import accounts, aliases, moderation, mutes
+from forum.errors import Invalid, NotAllowed
+from forum.threads import erase_post
+from storage import aliases as stored
+from storage import modlog, threads
+from storage.actors import Actor, read_person, read_unfiltered
+from storage.audience import NOBODY, Viewer
+from storage.communities import Community
+from storage.db import Connection
+from storage.threads import Post
+from tests import factories
+from tests.factories import KEYPAIR, SITE, join, make_community, make_person, make_thread, tick
+
+FRESH = aliases.Fresh(SITE, KEYPAIR)
+LATER = timedelta(days=4)
+
+
+async def scene(conn: Connection) -> tuple[Community, Actor, Actor]:
+    owner, rosa = await make_person(conn), await make_person(conn)
+    place = await make_community(conn, owner)
+    await join(conn, place, rosa)
+    return place, owner, rosa
+
+
+async def unnamed(
+    conn: Connection, person: Actor, place: Community, key: str | None = None
+) -> Post:
+    draft = factories.make_draft("Am I alone?", "I fear the scan.")
+    now = tick() + LATER
+    return await aliases.start_unnamed_thread(
+        conn, FRESH, person, place, draft, now=now, submission=key
+    )
+
+
+async def test_pat18_a_thread_without_a_name_is_of_an_actor_that_leads_nowhere(
+    conn: Connection,
+) -> None:
+    place, _, rosa = await scene(conn)
+    post = await unnamed(conn, rosa, place, "form")
+    assert post.author_id != rosa.id
+    assert (await unnamed(conn, rosa, place, "form")).id == post.id
+    name = await read_unfiltered(conn, post.author_id)
+    assert name
+    assert aliases.is_alias_name(name.name)
+    assert name.display_name.startswith("A member ")
+    assert rosa.name not in f"{name.uri} {name.name} {name.url} {name.summary_html}"
+    assert await read_person(conn, NOBODY, name.name)
+    draft = factories.make_draft("", "Thank you.")
+    reply = await aliases.reply_unnamed(conn, FRESH, rosa, post, draft, now=tick() + LATER)
+    assert reply.author_id == post.author_id
+    shown = await threads.read_thread(conn, NOBODY, post.id, limit=10)
+    assert [one.is_alias for one in shown] == [True, True]
+
+
+async def test_pat18_a_new_account_a_fourth_name_and_a_community_that_refuses(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    draft = factories.make_draft("Hello", "You.")
+    with pytest.raises(Invalid, match="too_new_for_alias"):
+        await aliases.start_unnamed_thread(conn, FRESH, rosa, place, draft, now=tick())
+    made = [await unnamed(conn, rosa, place) for _ in range(3)]
+    with pytest.raises(Invalid, match="too_many_aliases"):
+        await unnamed(conn, rosa, place)
+    await aliases.end_name(conn, rosa, made[0].author_id, tick())
+    await unnamed(conn, rosa, place)
+    await aliases.end_name(conn, rosa, made[1].author_id, tick())
+    with pytest.raises(NotAllowed, match="not_a_moderator"):
+        await aliases.allow(conn, rosa, place, allowed=False)
+    await aliases.allow(conn, owner, place, allowed=False)
+    with pytest.raises(NotAllowed, match="no_aliases"):
+        await unnamed(conn, rosa, place)
+
+
+async def test_pat18_who_may_not_write_may_not_write_without_a_name(conn: Connection) -> None:
+    place, owner, rosa = await scene(conn)
+    post = await unnamed(conn, rosa, place)
+    name = await read_unfiltered(conn, post.author_id)
+    assert name
+    await moderation.stop_member(conn, owner, place, name, factories.far_future(), "rude", tick())
+    draft = factories.make_draft("", "More.")
+    for attempt in (
+        aliases.reply_unnamed(conn, FRESH, rosa, post, draft, now=tick() + LATER),
+        unnamed(conn, rosa, place),
+        make_thread(conn, rosa, place),
+    ):
+        with pytest.raises(NotAllowed, match="stopped"):
+            await attempt
+    acts = await modlog.list_acts(conn, Viewer(owner.id), place.id)
+    assert rosa.name not in repr(acts)
+
+
+async def test_pat18_only_a_home_moderator_learns_who_it_is_and_the_log_says_so(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    post = await unnamed(conn, rosa, place)
+    with pytest.raises(NotAllowed, match="not_a_moderator"):
+        await aliases.see_name(conn, rosa, post, "curious", tick())
+    with pytest.raises(Invalid, match="empty"):
+        await aliases.see_name(conn, owner, post, " ", tick())
+    seen = await aliases.see_name(conn, owner, post, "a threat", tick())
+    assert seen.id == rosa.id
+    acts = await modlog.list_acts(conn, Viewer(owner.id), place.id)
+    assert [(act.action, act.reason) for act in acts] == [("see_alias", "a threat")]
+
+
+async def test_pat18_a_block_by_one_name_holds_for_all_names_of_both(conn: Connection) -> None:
+    place, _, rosa = await scene(conn)
+    timo = await make_person(conn)
+    await join(conn, place, timo)
+    first, second = await unnamed(conn, rosa, place), await unnamed(conn, rosa, place)
+    own, his = await make_thread(conn, rosa, place), await make_thread(conn, timo, place)
+    name = await read_unfiltered(conn, first.author_id)
+    assert name
+    await moderation.block_person(conn, timo, name, tick())
+    for post in (first, second, own):
+        assert await threads.read_post(conn, Viewer(timo.id), post.id) is None
+    assert await threads.read_post(conn, Viewer(rosa.id), his.id) is None
+    draft = factories.make_draft("", "Hello.")
+    with pytest.raises(NotAllowed, match="blocked"):
+        await aliases.reply_unnamed(conn, FRESH, rosa, his, draft, now=tick() + LATER)
+
+
+async def test_pat18_erasing_the_thread_destroys_what_led_to_the_person(conn: Connection) -> None:
+    place, owner, rosa = await scene(conn)
+    post = await unnamed(conn, rosa, place)
+    name = await aliases.own_name(conn, rosa, post.author_id)
+    assert name.id == post.author_id
+    assert (await aliases.own_name(conn, owner, post.author_id)).id == owner.id
+    await erase_post(conn, name, post, now=tick())
+    assert await stored.owner_unfiltered(conn, name.id) is None
+    assert await conn.fetchval("select count(*) from aliases where owner_id = $1", rosa.id) == 0
+
+
+async def test_pat18_a_suspended_account_is_gone_under_every_name(conn: Connection) -> None:
+    place, _, rosa = await scene(conn)
+    post = await unnamed(conn, rosa, place)
+    admin = await factories.make_admin(conn)
+    await accounts.suspend_account(conn, admin, rosa.id, "spam", tick())
+    assert await threads.read_post(conn, NOBODY, post.id) is None
+
+
+async def test_a_mute_holds_for_one_name_only_since_it_may_not_tell_more(conn: Connection) -> None:
+    place, _, rosa = await scene(conn)
+    timo = await make_person(conn)
+    await join(conn, place, timo)
+    post, own = await unnamed(conn, rosa, place), await make_thread(conn, rosa, place)
+    name = await read_unfiltered(conn, post.author_id)
+    assert name
+    await mutes.mute_person(conn, timo, name, now=tick())
+    lines = await threads.list_threads(conn, Viewer(timo.id), place.id, limit=9)
+    assert [line.id for line in lines] == [own.id]
