@@ -40,6 +40,13 @@ async def require_below(
         raise TooMany("too_many", retry_after=max(1, round(seconds)))
 
 
+async def count_address(conn: Connection, secret: bytes, *, address: str, now: datetime) -> None:
+    """Count an attempt to sign in without a name, for the address."""
+    subject = address_subject(address)
+    most, per = SIGN_IN_PER_ADDRESS
+    await require_below(conn, secret, "sign_in_address", subject, most=most, per=per, now=now)
+
+
 async def count_sign_in(
     conn: Connection, secret: bytes, *, name: str, address: str, now: datetime
 ) -> None:

@@ -1,4 +1,4 @@
-"""Files that never change under their address: the stylesheet and the icon.
+"""Files that never change under their address: the stylesheet, the icons, the script of passkeys.
 
 They are read once; the address holds a hash of the content, so that a browser may keep them for
 a year and still gets a new one after an upgrade.
@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STATIC_DIR = Path(__file__).parent / "static"
-MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ async def page(
     is_private: bool = False,
     is_indexed: bool = False,
     has_form: bool = False,
+    has_script: bool = False,
 ) -> Response:
     """A page in its frame. A signed-in page, and one with a form, is never kept by a cache."""
     row = await visit.web.facts.read(conn)
@@ -125,10 +126,18 @@ async def page(
     headers = page_headers(
         visit.site, is_private=is_private or needs_token, is_indexed=is_indexed and status == 200
     )
+    if has_script:
+        headers = [_with_script(header) for header in headers]
     response = Raw(body, headers, status)
     if visit.new_form_key is not None:
         bind_forms(response, visit.site, visit.new_form_key)
     return response
+
+
+def _with_script(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The same header; the policy lets one page run scripts of ours."""
+    name, value = header
+    return (name, value + b"; script-src 'self'") if value == POLICY.encode() else header
 
 
 def render(
@@ -153,7 +162,7 @@ def render(
         name=None if member is None else member.name,
         is_admin=member is not None and member.role == "admin",
         is_waiting=member is not None and member.state == "waiting",
-        may_sign_up=row.signup != "closed",
+        may_sign_up=row.signup in ("open", "approval"),
         token=token,
         here=here,
         is_indexed=is_indexed,
