@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from forum import access, consents
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.keypairs import Keypair, store_keypair
 from forum.passwords import NOBODYS, verify_password
 from forum.site import Site
-from storage import accounts, actors, modlog, sessions
+from storage import accounts, actors, modlog, sessions, site_invitations
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
@@ -20,6 +20,9 @@ from storage.sessions import Member
 
 NAME = re.compile(r"[a-z0-9_]{2,30}")
 PASSWORD_LENGTH = range(10, 201)
+ANSWER_LENGTH = 2000
+INVITATION_USES = range(1, 501)
+INVITATION_DAYS = range(1, 91)
 
 # Names by which somebody could pretend to speak for the server, or that programs take for granted.
 RESERVED = frozenset(
@@ -61,15 +64,26 @@ async def sign_up(
     password_hash: str,
     keypair: Keypair,
     now: datetime,
+    answer: str = "",
+    invitation: str = "",
 ) -> Actor:
-    """Make one's own account, as the administrator decided: at once, after approval, or not."""
+    """Make one's own account, as the administrator decided: at once, after approval, or not.
+
+    An invitation to this server opens it at once, however accounts are made else.
+    """
     row = await sites.read_site(conn)
-    if row.signup == "closed":
+    if len(answer) > ANSWER_LENGTH:
+        raise Invalid("too_long", field="answer")
+    if invitation and not await site_invitations.use(conn, invitation, now):
+        raise NotAllowed("invitation_over")
+    if row.signup in ("closed", "invitation") and not invitation:
         raise NotAllowed("signup_closed")
+    if row.signup == "approval" and row.signup_question and not (answer or invitation):
+        raise Invalid("missing", field="answer")
     if check_name(name) in RESERVED:
         raise Invalid("name_reserved", field="name")
-    state = "open" if row.signup == "open" else "waiting"
-    return await create_account(
+    state = "open" if row.signup == "open" or invitation else "waiting"
+    actor = await create_account(
         conn,
         site,
         name=name,
@@ -78,6 +92,9 @@ async def sign_up(
         state=state,
         now=now,
     )
+    if state == "waiting" and answer:
+        await accounts.keep_answer(conn, actor.id, answer)
+    return actor
 
 
 async def prove(conn: Connection, name: str, password: str) -> int:
@@ -137,7 +154,37 @@ async def let_in(conn: Connection, admin: Member, actor_id: int, now: datetime) 
     if account.state != "waiting":
         return
     await accounts.set_state(conn, actor_id, "open")
+    await accounts.keep_answer(conn, actor_id, "")
     await _log(conn, admin, "let_in", actor_id, "", now)
+
+
+async def turn_away(
+    conn: Connection, admin: Member, actor_id: int, reason: str, now: datetime
+) -> None:
+    """Do not open an account that waits. Its answer goes; the name is not given again."""
+    access.require_may_administer(admin)
+    account = await accounts.read_account(conn, actor_id)
+    if account is None:
+        raise NotFound
+    if account.state != "waiting":
+        return
+    await accounts.set_state(conn, actor_id, "closed")
+    await accounts.keep_answer(conn, actor_id, "")
+    await actors.set_state(conn, actor_id, "gone")
+    await sessions.end_all(conn, actor_id)
+    await _log(conn, admin, "turn_away", actor_id, reason, now)
+
+
+async def invite(conn: Connection, admin: Member, *, uses: int, days: int, now: datetime) -> str:
+    """A token for a link with which people make an account here."""
+    access.require_may_administer(admin)
+    if uses not in INVITATION_USES:
+        raise Invalid("number_range", field="uses")
+    if days not in INVITATION_DAYS:
+        raise Invalid("number_range", field="days")
+    return await site_invitations.make(
+        conn, admin.actor_id, uses=uses, expires_at=now + timedelta(days=days), now=now
+    )
 
 
 async def suspend_account(

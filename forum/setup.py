@@ -22,7 +22,9 @@ from storage.ids import new_id
 from storage.keys import NewKey
 from storage.sessions import Member
 
-SIGNUPS = ("open", "approval", "closed")
+SIGNUPS = ("open", "approval", "invitation", "closed")
+AGES = range(13, 22)
+QUESTION_LENGTH = 500
 
 # Parts of words: whoever sees a handle or a link of such a domain learns what its owner has.
 DISEASE_WORDS = (
@@ -128,6 +130,18 @@ async def complete_setup(
         role="admin",
         now=now,
     )
+
+
+async def change_signup(
+    conn: Connection, admin: Member, *, question: str, minimum_age: int
+) -> None:
+    """What whoever makes an account is asked, and how old they must be at least."""
+    access.require_may_administer(admin)
+    if len(question.strip()) > QUESTION_LENGTH:
+        raise Invalid("too_long", field="question")
+    if minimum_age not in AGES:
+        raise Invalid("number_range", field="minimum_age")
+    await sites.set_signup(conn, question.strip(), minimum_age)
 
 
 async def change_facts(

@@ -22,6 +22,7 @@ class WaitingAccount:
     actor_id: int
     name: str
     created_at: datetime
+    signup_answer: str
 
 
 INSERT = """
@@ -60,6 +61,14 @@ async def read_account(conn: Connection, actor_id: int) -> Account | None:
     return await fetch_one(conn, Account, READ, actor_id)
 
 
+KEEP_ANSWER = "update accounts set signup_answer = $2 where actor_id = $1"
+
+
+async def keep_answer(conn: Connection, actor_id: int, answer: str) -> None:
+    """What somebody answered who waits to be let in; '' once it is decided."""
+    await conn.execute(KEEP_ANSWER, actor_id, answer)
+
+
 SET_STATE = "update accounts set state = $2 where actor_id = $1"
 
 
@@ -83,7 +92,7 @@ async def set_locale(conn: Connection, actor_id: int, locale: str) -> None:
 
 
 LIST_WAITING = """
-select s.actor_id, a.name, s.created_at
+select s.actor_id, a.name, s.created_at, s.signup_answer
 from accounts s
 join actors a on a.id = s.actor_id
 where s.state = 'waiting' and s.actor_id > $1

@@ -8,7 +8,8 @@ from datetime import datetime
 from storage.db import Connection, fetch_one
 
 COLUMNS = """s.origin, s.title, s.contact, s.about_source, s.about_html, s.signup,
-  s.federation_mode, s.set_up_at, s.is_seeded, s.epoch, s.requires_signed_fetch"""
+  s.federation_mode, s.set_up_at, s.is_seeded, s.epoch, s.requires_signed_fetch, s.signup_question,
+  s.minimum_age"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class SiteRow:
     is_seeded: bool
     epoch: int
     requires_signed_fetch: bool
+    signup_question: str = ""
+    minimum_age: int = 16
 
 
 READ = f"select {COLUMNS} from site s"
@@ -83,6 +86,14 @@ update site set title = $1, contact = $2, signup = $3, epoch = epoch + 1
 
 async def set_facts(conn: Connection, *, title: str, contact: str, signup: str) -> None:
     await conn.execute(SET_FACTS, title, contact, signup)
+
+
+SET_SIGNUP = "update site set signup_question = $1, minimum_age = $2, epoch = epoch + 1"
+
+
+async def set_signup(conn: Connection, question: str, minimum_age: int) -> None:
+    """What somebody is asked who makes an account."""
+    await conn.execute(SET_SIGNUP, question, minimum_age)
 
 
 SET_ABOUT = "update site set about_source = $1, about_html = $2, epoch = epoch + 1"

@@ -84,6 +84,7 @@ async def test_somebody_signs_up_joins_posts_replies_and_reports(
         await page.get_by_role("link", name="Sign up").first.click()
         await page.get_by_label("Choose a name").fill(name)
         await page.get_by_label("Choose a password").fill(PASSWORD)
+        await page.get_by_label("I am at least").check()
         await _fits(page)
         await page.get_by_role("button", name="Make my account").click()
         await page.get_by_role("button", name="Sign out").wait_for()

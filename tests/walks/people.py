@@ -80,7 +80,9 @@ async def sign_up(server: Server, word: str) -> Browser:
     """A new person with an account, signed in."""
     browser = Browser(server, new_name(word))
     page = await browser.open("/sign-up")
-    page = await browser.send(page, "/sign-up", name=browser.name, password=PASSWORD)
+    page = await browser.send(
+        page, "/sign-up", name=browser.name, password=PASSWORD, old_enough="yes"
+    )
     assert page.status == 200, page.text
     assert any(form.action == "/sign-out" for form in page.forms), page.text
     return browser

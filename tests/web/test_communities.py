@@ -189,7 +189,9 @@ async def test_an_invitation_opens_a_hidden_community_as_often_as_it_says(
     assert "Harbour" in card.text
     assert "owner" not in card.text
     sign_up = next(href for href in card.links() if href.startswith("/sign-up?next="))
-    entered = await nobody.send(sign_up, "/sign-up", name="river", password="long enough words")
+    entered = await nobody.send(
+        sign_up, "/sign-up", name="river", password="long enough words", old_enough="yes"
+    )
     assert entered.headers["location"] == f"{path}?done=signed_up"
     joined = await nobody.send(path, path)
     assert joined.headers["location"] == "/c/harbour?done=joined"

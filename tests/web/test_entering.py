@@ -18,7 +18,11 @@ async def test_signing_up_makes_an_account_and_signs_in(
     database: Database, nobody: Browser
 ) -> None:
     answer = await nobody.send(
-        "/sign-up", "/sign-up", name="Quiet_River", password="four plain words here"
+        "/sign-up",
+        "/sign-up",
+        name="Quiet_River",
+        password="four plain words here",
+        old_enough="yes",
     )
     assert (answer.status_code, answer.headers["location"]) == (303, "/?done=signed_up")
     assert "Hello, quiet_river" in (await nobody.page("/")).text
@@ -29,7 +33,9 @@ async def test_signing_up_makes_an_account_and_signs_in(
 
 
 async def test_the_session_cookie_is_closed_to_scripts_and_other_sites(nobody: Browser) -> None:
-    answer = await nobody.send("/sign-up", "/sign-up", name="river", password="long enough words")
+    answer = await nobody.send(
+        "/sign-up", "/sign-up", name="river", password="long enough words", old_enough="yes"
+    )
     (cookie,) = answer.headers.get_list("set-cookie")
     assert cookie.startswith("__Host-dazzle=")
     for part in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"):
@@ -43,7 +49,9 @@ async def test_where_accounts_wait_a_person_can_sign_in_and_read_but_not_write(
     async with database.write() as conn:
         await conn.execute("update site set signup = 'approval'")
         await make_community(conn, await make_person(conn), name="place")
-    answer = await nobody.send("/sign-up", "/sign-up", name="river", password="long enough words")
+    answer = await nobody.send(
+        "/sign-up", "/sign-up", name="river", password="long enough words", old_enough="yes"
+    )
     assert answer.headers["location"] == "/?done=waiting"
     assert (await nobody.get("/c/place")).status_code == 200
     joined = await nobody.send("/c/place", "/c/place/join")
@@ -58,7 +66,9 @@ async def test_where_sign_up_is_closed_no_form_is_shown_and_none_is_taken(
         await conn.execute("update site set signup = 'closed'")
     page = await nobody.page("/sign-up")
     assert not page.forms
-    answer = await nobody.act("/sign-up", name="river", password="long enough words")
+    answer = await nobody.act(
+        "/sign-up", name="river", password="long enough words", old_enough="yes"
+    )
     assert answer.status_code == 403
     async with database.read() as conn:
         assert await conn.fetchval("select count(*) from accounts") == 0
@@ -79,7 +89,9 @@ async def test_what_is_wrong_is_said_beside_the_field_and_at_the_top(
 ) -> None:
     async with database.write() as conn:
         await make_person(conn, "taken")
-    answer = await nobody.send("/sign-up", "/sign-up", name=name, password=password)
+    answer = await nobody.send(
+        "/sign-up", "/sign-up", name=name, password=password, old_enough="yes"
+    )
     assert answer.status_code == 422
     assert answer.text.count(sentence) >= 1
     assert 'role="alert"' in answer.text
@@ -123,7 +135,7 @@ async def test_signing_up_ends_the_session_that_the_browser_had(
     async with database.write() as conn:
         person = await make_person(conn, "first")
     visitor = await browser().sign_in(person)
-    await visitor.act("/sign-up", name="second", password="four plain words here")
+    await visitor.act("/sign-up", name="second", password="four plain words here", old_enough="yes")
     assert "Hello, second" in (await visitor.page("/")).text
     async with database.read() as conn:
         assert await conn.fetchval("select count(*) from sessions") == 1
@@ -228,7 +240,7 @@ async def test_the_first_visit_makes_the_administrator_and_works_once(
     assert "signup" not in form.fields
     assert "federation_mode" not in form.fields
     assert form.choices == {
-        "signup": ["open", "approval", "closed"],
+        "signup": ["open", "approval", "invitation", "closed"],
         "federation_mode": ["nobody", "named", "open"],
     }
     answer = await first.post(
@@ -256,3 +268,78 @@ async def test_the_first_visit_needs_its_token_and_all_answers(
     assert answer.text.count("Please choose one of the answers") >= 2
     async with database.read() as conn:
         assert await conn.fetchval("select count(*) from accounts") == 0
+
+
+async def test_only_whoever_is_old_enough_makes_an_account(
+    database: Database, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        await conn.execute("update site set minimum_age = 18")
+    assert "at least 18 years old" in (await nobody.get("/sign-up")).text
+    fields = {"name": "river", "password": "long enough words"}
+    answer = await nobody.send("/sign-up", "/sign-up", **fields)
+    assert answer.status_code == 422
+    assert "old enough" in answer.text
+    assert (
+        await nobody.send("/sign-up", "/sign-up", old_enough="yes", **fields)
+    ).status_code == 303
+
+
+async def test_what_somebody_answered_goes_when_it_is_decided(
+    database: Database, browser, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        boss = await make_person(conn, "boss", role="admin")
+        await conn.execute("update site set signup = 'approval'")
+    admin = await browser().sign_in(boss)
+    await admin.send(
+        "/admin/sign-up", "/admin/sign-up", question="How did you hear of us?", minimum_age="16"
+    )
+    fields = {"password": "long enough words", "old_enough": "yes"}
+    wanting = await nobody.send("/sign-up", "/sign-up", name="river", **fields)
+    assert wanting.status_code == 422
+    for name in ("river", "brook"):
+        await browser().send("/sign-up", "/sign-up", name=name, answer=f"From {name}.", **fields)
+    assert "From river." in (await admin.get("/admin")).text
+    async with database.read() as conn:
+        ids = {
+            row["name"]: str(row["id"])
+            for row in await conn.fetch("select id, name from actors where is_local")
+        }
+    await admin.act("/admin/approve", person=ids["river"])
+    await admin.act("/admin/turn-away", person=ids["brook"], reason="Nobody knows them.")
+    text = (await admin.get("/admin")).text
+    assert "From river." not in text
+    assert "From brook." not in text
+    async with database.read() as conn:
+        answers = await conn.fetch("select signup_answer from accounts")
+        logged = await conn.fetch("select action from modlog order by id")
+    assert {row[0] for row in answers} == {""}
+    assert [row[0] for row in logged] == ["let_in", "turn_away"]
+    refused = await browser().send(
+        "/sign-in", "/sign-in", name="brook", password="long enough words"
+    )
+    assert refused.status_code == 422
+
+
+async def test_an_invitation_to_the_server_opens_as_many_accounts_as_it_says(
+    database: Database, browser, nobody: Browser
+) -> None:
+    async with database.write() as conn:
+        boss = await make_person(conn, "boss", role="admin")
+        await conn.execute("update site set signup = 'invitation'")
+    assert not (await nobody.page("/sign-up")).forms
+    admin = await browser().sign_in(boss)
+    page = await admin.send("/admin/sign-up", "/admin/invite", uses="2", days="3")
+    path = "/sign-up/" + page.text.split("/sign-up/")[1].split("<")[0]
+    fields = {"password": "long enough words", "old_enough": "yes"}
+    for name in ("river", "brook"):
+        visitor = browser()
+        answer = await visitor.send(path, "/sign-up", name=name, **fields)
+        assert answer.headers["location"] == "/?done=signed_up"
+    assert (await browser().get(path)).status_code == 404
+    async with database.read() as conn:
+        states = await conn.fetch("select state from accounts")
+    assert {row[0] for row in states} == {"open"}
+    late = await nobody.act("/sign-up", name="creek", invitation=path[9:], **fields)
+    assert late.status_code == 403

@@ -99,12 +99,16 @@ async def test_a_page_speaks_the_language_of_its_reader(browser: Open) -> None:
     page = await browser(language="de-DE,de;q=0.9").page("/sign-up")
     assert page.all("html")[0].attributes["lang"] == "de"
     assert page.all("h1")[0].text == "Konto anlegen"
-    answer = await browser(language="de").send("/sign-up", "/sign-up", name="?", password="x")
+    answer = await browser(language="de").send(
+        "/sign-up", "/sign-up", name="?", password="x", old_enough="yes"
+    )
     assert "Das ist zu kurz." in answer.text
 
 
 async def test_whoever_signs_up_keeps_the_language(browser: Open) -> None:
     visitor = browser(language="de")
-    await visitor.send("/sign-up", "/sign-up", name="fluss", password="lange genug hier")
+    await visitor.send(
+        "/sign-up", "/sign-up", name="fluss", password="lange genug hier", old_enough="yes"
+    )
     answer = await visitor.get("/", **{"accept-language": "en"})
     assert "Hallo, fluss" in answer.text

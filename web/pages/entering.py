@@ -12,6 +12,7 @@ from forum.keypairs import new_keypair
 from forum.passwords import hash_password
 from forum.policy import MODES
 from forum.second_factor import enter
+from storage import site_invitations
 from storage.db import Connection
 from storage.site import SiteRow
 from web import respond
@@ -21,12 +22,16 @@ from web.visit import Visit, next_path
 
 LONGEST_NAME = 60
 LONGEST_TITLE = 100
+LONGEST_INVITATION = 100
 
 
 @dataclass(frozen=True, slots=True)
 class EnterView:
+    """`invitation` is the token with which somebody may make an account here, if they have one."""
+
     site: SiteRow
     next: str
+    invitation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,29 @@ async def show_sign_up(visit: Visit, conn: Connection) -> Response:
     return await _sign_up_page(visit, conn, next_path(visit.query("next")))
 
 
+async def show_invited(visit: Visit, conn: Connection) -> Response:
+    """The form for whoever was invited to this server."""
+    token = visit.name("token")
+    if not await site_invitations.is_valid(conn, token[:LONGEST_INVITATION], visit.now):
+        return await respond.page(visit, conn, "invitation_over.html", status=404, is_private=True)
+    if visit.member is not None:
+        return respond.redirect(visit, "/")
+    view = EnterView(await visit.web.facts.read(conn), "/", token)
+    return await respond.page(
+        visit, conn, "sign_up.html", view, here="sign-up", is_private=True, has_form=True
+    )
+
+
 async def sign_up(visit: Visit) -> Response:
     """Make an account and sign in to it at once, even where a person has to approve it first."""
     form, services, now = visit.form, visit.services, visit.now
     onward = next_path(form.values.get("next", ""))
     name = form.line("name", most=LONGEST_NAME, least=1)
     password = form.secret("password")
+    answer = form.text("answer", most=accounts.ANSWER_LENGTH)
+    invitation = form.values.get("invitation", "")[:LONGEST_INVITATION]
+    if not form.is_ticked("old_enough"):
+        form.fail("old_enough", "too_young")
     _check_new_account(visit, name, password)
     with form.checked():
         form.stop_if_wrong()
@@ -62,10 +84,12 @@ async def sign_up(visit: Visit) -> Response:
                 password_hash=password_hash,
                 keypair=keypair,
                 now=now,
+                answer=answer,
+                invitation=invitation,
             )
             token = await accounts.begin_first_session(conn, actor, visit.words.locale, now)
             await _end_old_session(visit, conn)
-            is_waiting = (await visit.web.facts.read(conn)).signup == "approval"
+            is_waiting = (await visit.web.facts.read(conn)).signup == "approval" and not invitation
         return _enter(visit, token, onward, done="waiting" if is_waiting else "signed_up")
     async with services.database.read() as conn:
         return await _sign_up_page(visit, conn, onward)
@@ -165,7 +189,8 @@ async def _end_old_session(visit: Visit, conn: Connection) -> None:
 
 
 async def _sign_up_page(visit: Visit, conn: Connection, onward: str) -> Response:
-    view = EnterView(await visit.web.facts.read(conn), onward)
+    invitation = visit.form.values.get("invitation", "")[:LONGEST_INVITATION]
+    view = EnterView(await visit.web.facts.read(conn), onward, invitation)
     status = 422 if visit.form.errors else 200
     return await respond.page(
         visit, conn, "sign_up.html", view, here="sign-up", status=status, has_form=True
