@@ -449,6 +449,11 @@ async def test_a_community_elsewhere_is_closed_to_all_but_its_members_here(
 # Who may read without a viewer: workers that publish and receive, and rules that were given a row
 # which somebody read before. A new caller is a decision, taken here.
 UNFILTERED = {
+    "web/pages/subscribing.py": "this server's own reader",
+    "forum/subscriptions.py": "this server's own reader, and where somebody who leaves read along",
+    "forum/reach.py": "the community that a form was opened for, as it is now",
+    "forum/aliases.py": "the person behind a name, and the community of a post that was read",
+    "web/pages/blocks.py": "the person somebody blocks no longer",
     "federation/actors.py": "this server's own actor",
     "federation/catchup.py": "what a server missed, each asked for that server again",
     "federation/deliver/looking.py": "whose inbox says that it is gone or elsewhere",
@@ -499,7 +504,6 @@ UNFILTERED = {
     "server/two.py": "the member and the community of a trial on this machine",
     "forum/departures.py": "everything that somebody who left for good had said, voted and liked",
     "web/pages/moderation.py": "the person a moderator's form is about",
-    "web/pages/people.py": "the person somebody blocks no longer",
     "web/pages/posts.py": "the author of a post that was read",
 }
 

@@ -211,6 +211,11 @@ class Browser:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self._client.get(path, headers={"accept": "text/html", **sent})
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What this browser was handed, for another one to go on with."""
+        return dict(self._client.cookies)
+
     async def open(self, path: str) -> Page:
         """Open a page, following the server's redirects."""
         for _ in range(5):
