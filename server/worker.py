@@ -30,6 +30,7 @@ from server.settings import Settings
 from storage import (
     activities,
     backfills,
+    blocks,
     destinations,
     erasures,
     inbox,
@@ -37,6 +38,7 @@ from storage import (
     invitations,
     limits,
     memberships,
+    mutes,
     posts,
     sessions,
     undone,
@@ -134,6 +136,8 @@ async def tidy(database: Database, now: datetime) -> None:
     """Drop what has had its time (docs/privacy.md says how long each thing is kept)."""
     async with database.quiet_write() as conn:
         await sessions.tidy(conn, now)
+        await blocks.tidy(conn, now)
+        await mutes.tidy(conn, now)
         await invitations.tidy(conn, now)
         await mail.tidy(conn, now)
         await limits.tidy(conn, now)
