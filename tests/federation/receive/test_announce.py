@@ -291,6 +291,22 @@ async def test_an_authors_deletion_passed_on_empties_the_post(
     assert await here.fetch("select 1 from inbox where body like '%Secret%'") == []
 
 
+async def test_pat05_a_deletion_is_obeyed_when_everybody_here_has_left(
+    here: Here, peer: Peer, community: Community, person: Actor
+):
+    """Nobody here hears of new posts then, but what is here still goes when its author says so."""
+    ada = peer.actor("ada")
+    first, second = (note(peer, ada, community, number) for number in (1, 2))
+    await here.receive(announce(peer, community, create(first)))
+    async with here.database.write() as conn:
+        await conn.execute("update memberships set state = 'left' where actor_id = $1", person.id)
+    told = announce(peer, community, deletion(ada, first["id"]), 2)
+    assert await here.receive(told) == ("done", "")
+    assert (await stored(here, first["id"])).state == "erased"
+    told = announce(peer, community, deletion(ada, second["id"]) | {"id": f"{ada}/d2"}, 3)
+    assert await here.receive(told) == ("refused", "nobody_here_reads")
+
+
 async def test_r48_a_moderators_removal_hides_it_with_its_reason(
     here: Here, peer: Peer, community: Community
 ):
