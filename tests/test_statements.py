@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import re
 import typing
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -175,4 +176,49 @@ async def test_columns_are_the_fields_of_the_row(conn: Connection) -> None:
             for name, type_name in columns
             if type_name not in (_types_of(hints[name]) or {type_name})
         ]
+    assert not wrong
+
+
+# What is read by a link, or is no list for somebody here to come across: everything else that
+# brings posts to a viewer leaves out what they muted.
+BY_LINK = {
+    "storage.activities", "storage.collections", "storage.edits", "storage.polls",
+    "storage.reactions", "storage.aliases", "storage.belongings", "storage.messages",
+    "storage.reports",
+}  # fmt: skip
+BY_LINK_STATEMENTS = {
+    "storage.threads.READ", "storage.threads.READ_BY_URI", "storage.threads.READ_THREAD",
+    "storage.threads.LIST_MARKS", "storage.threads.COUNT_UP_TO",
+    "storage.threads.LIST_PATHS_BEFORE", "storage.threads.LIST_OUTBOX",
+    "storage.threads.READ_MODERATED",
+}  # fmt: skip
+
+
+def lists_for_viewers() -> dict[str, str]:
+    """Every statement about posts that a function with a viewer runs."""
+    found = {}
+    for module, tree in modules():
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.AsyncFunctionDef):
+                continue
+            if "viewer" not in [argument.arg for argument in function.args.args]:
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.Name) and node.id.isupper():
+                    value = getattr(module, node.id)
+                    if isinstance(value, str) and re.search(r"\b(from|join) (\w+_)?posts\b", value):
+                        found[f"{module.__name__}.{node.id}"] = value
+    return found
+
+
+def test_pat12_every_list_of_posts_leaves_out_what_its_reader_muted() -> None:
+    lists = lists_for_viewers()
+    assert "storage.threads.LIST_HOME" in lists
+    wrong = [
+        name
+        for name, statement in lists.items()
+        if "wanted_posts(" not in statement
+        and name not in BY_LINK_STATEMENTS
+        and name.rsplit(".", 1)[0] not in BY_LINK
+    ]
     assert not wrong
