@@ -111,7 +111,7 @@ def joining_fact(words: Words, community: Community) -> Fact:
     if community.joining == "invite":
         return Fact("letter", _("Join by invitation"))
     if community.joining == "apply":
-        return Fact("ask", _("Join by answering a question"))
+        return Fact("ask", _("Join by answering questions"))
     if community.readers == "members":
         return Fact("door", _("Anyone who makes an account here can join and read"))
     return Fact("door", _("Anyone can join"))
