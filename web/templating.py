@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from web.answers import ICONS
 from web.assets import Assets
+from web.consent_words import text_of
 from web.i18n import Words, words_for
 from web.messages import (
     about_words,
@@ -92,6 +93,7 @@ class Templates:
             problem=lambda code: problem_words(words, code),
             action=lambda code: action_words(words, code),
             label=lambda code: label_words(words, code),
+            consent=lambda purpose: text_of(words, purpose),
             about=lambda code: about_words(words, code),
             fragment_kind=lambda code: fragment_words(words, code),
         )
