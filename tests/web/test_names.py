@@ -1,0 +1,83 @@
+"""Muting and posting without one's name, in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from storage.actors import Actor
+from storage.db import Database
+from tests.factories import join, make_community, make_person, make_reply, make_thread
+from tests.web.conftest import Browser
+
+Open = Callable[..., Browser]
+
+
+@pytest.fixture
+async def people(database: Database) -> tuple[Actor, Actor]:
+    async with database.write() as conn:
+        owner, rosa = await make_person(conn, "owner"), await make_person(conn, "rosa")
+        place = await make_community(conn, owner, name="place")
+        await join(conn, place, rosa)
+        await conn.execute("update accounts set created_at = '2025-01-01'")
+    return owner, rosa
+
+
+async def test_pat12_a_muted_reply_is_folded_for_one_reader_and_for_nobody_else(
+    people: tuple[Actor, Actor], database: Database, browser: Open
+) -> None:
+    owner, person = people
+    async with database.write() as conn:
+        place = await make_community(conn, owner, name="other")
+        await join(conn, place, person)
+        thread = await make_thread(conn, owner, place)
+        reply = await make_reply(conn, owner, thread, text="The prognosis is bad.")
+    rosa, path = await browser().sign_in(person), f"/t/{thread.id}"
+    for visitor in (browser(), rosa):
+        assert "prognosis is bad" in (await visitor.get(path)).text
+    answer = await rosa.act("/settings/blocks", wish="word", value="prognosis", days="")
+    assert answer.headers["location"] == "/settings/blocks?done=saved"
+    assert "prognosis" in (await rosa.get("/settings/blocks")).text
+    folded = (await rosa.get(path)).text
+    assert "prognosis is bad" not in folded
+    assert f'href="/p/{reply.id}"' in folded
+    assert "prognosis is bad" in (await rosa.get(f"/p/{reply.id}")).text
+    for visitor in (browser(), await browser().sign_in(owner)):
+        assert "prognosis is bad" in (await visitor.get(path)).text
+    wrong = await rosa.act("/settings/blocks", wish="block_server", value="no host", days="")
+    assert wrong.status_code == 422
+
+
+async def test_pat18_a_reply_without_a_name_is_asked_about_once_and_labelled(
+    people: tuple[Actor, Actor], database: Database, browser: Open
+) -> None:
+    owner, person = people
+    rosa = await browser().sign_in(person)
+    fields = {"title": "Afraid", "source": "Call me: +44 20 7946 0958.", "unnamed": "yes"}
+    asked = await rosa.send("/c/place/new", "/c/place/new", **fields)
+    assert asked.status_code == 422
+    assert "A telephone number" in asked.text
+    mark = re.search(r'name="as_it_is" value="(\w+)"', asked.text)
+    assert mark
+    form = (await rosa.page("/c/place/new")).form("/c/place/new")
+    posted = await rosa.post("/c/place/new", {**form.fields, **fields, "as_it_is": mark[1]})
+    assert posted.status_code == 303
+    path = posted.headers["location"].partition("?")[0]
+    page = (await browser().get(path)).text
+    assert "a name for this thread only" in page
+    assert "rosa" not in page
+    more = path.replace("/t/", "/p/")
+    seen = await (await browser().sign_in(owner)).send(more, f"{more}/name", reason="a threat")
+    assert "rosa" in seen.text
+    assert (
+        "looked up who wrote as"
+        in (await (await browser().sign_in(owner)).get("/c/place/moderation")).text
+    )
+    assert (await rosa.act(f"{more}/name", reason="x")).status_code == 404
+    names = await rosa.page("/settings/names")
+    assert "Afraid" in names.text
+    gone = await rosa.send(more, f"{more}/delete")
+    assert gone.status_code == 303
+    assert (await browser().get(path)).status_code in (404, 410)
