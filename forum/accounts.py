@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from forum import access, consents
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.keypairs import Keypair, store_keypair
-from forum.passwords import NOBODYS, verify_password
+from forum.passwords import NOBODYS, hash_password, is_dated, verify_password
 from forum.site import Site
-from storage import accounts, actors, modlog, sessions, site_invitations
+from storage import accounts, actors, modlog, sessions, site_invitations, tokens
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
@@ -109,6 +109,8 @@ async def prove(conn: Connection, name: str, password: str) -> int:
         raise NotAllowed("wrong_sign_in")
     if account.state not in ("open", "waiting"):
         raise NotAllowed("suspended" if account.state == "suspended" else "wrong_sign_in")
+    if is_dated(account.password_hash):
+        await accounts.set_password(conn, account.actor_id, await hash_password(password))
     return account.actor_id
 
 
@@ -140,9 +142,9 @@ async def choose_language(conn: Connection, member: Member, locale: str) -> None
 
 
 async def set_password(conn: Connection, actor_id: int, password_hash: str) -> None:
-    """Change a password; every session of the account ends."""
+    """Change a password; every session of the account ends, and so do links and half sign-ins."""
     await accounts.set_password(conn, actor_id, password_hash)
-    await sessions.end_all(conn, actor_id)
+    await _end_all(conn, actor_id)
 
 
 async def let_in(conn: Connection, admin: Member, actor_id: int, now: datetime) -> None:
@@ -171,7 +173,7 @@ async def turn_away(
     await accounts.set_state(conn, actor_id, "closed")
     await accounts.keep_answer(conn, actor_id, "")
     await actors.set_state(conn, actor_id, "gone")
-    await sessions.end_all(conn, actor_id)
+    await _end_all(conn, actor_id)
     await _log(conn, admin, "turn_away", actor_id, reason, now)
 
 
@@ -198,7 +200,7 @@ async def suspend_account(
         raise NotAllowed("yourself")
     await accounts.set_state(conn, actor_id, "suspended")
     await actors.set_state(conn, actor_id, "suspended")
-    await sessions.end_all(conn, actor_id)
+    await _end_all(conn, actor_id)
     await sites.bump_epoch(conn)
     await _log(conn, admin, "suspend_account", actor_id, reason, now)
 
@@ -232,6 +234,12 @@ def check_password(password: str) -> None:
         raise Invalid("too_short", field="password")
     if len(password) >= PASSWORD_LENGTH.stop:
         raise Invalid("too_long", field="password")
+
+
+async def _end_all(conn: Connection, actor_id: int) -> None:
+    """Nobody stays in, and nothing that was begun before lets anybody in."""
+    await sessions.end_all(conn, actor_id)
+    await tokens.drop_of_account(conn, actor_id)
 
 
 async def _log(

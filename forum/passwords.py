@@ -33,6 +33,11 @@ async def verify_password(password_hash: str, password: str) -> bool:
     )
 
 
+def is_dated(password_hash: str) -> bool:
+    """Whether it was made with less work, or more, than today's; to be made again at a sign-in."""
+    return _HASHER.check_needs_rehash(password_hash)
+
+
 def _verify(password_hash: str, password: str) -> bool:
     try:
         return _HASHER.verify(password_hash, password)

@@ -96,7 +96,7 @@ async def test_an_unknown_name_and_a_wrong_password_are_answered_alike(conn: Con
     assert refusals == ["wrong_sign_in"] * 2
 
 
-async def test_an_unknown_name_takes_as_long_as_a_wrong_password(conn: Connection) -> None:
+async def test_aut_05_an_unknown_name_takes_as_long_as_a_wrong_password(conn: Connection) -> None:
     await make_person(conn, "zebra")
     seconds: dict[str, list[float]] = {"zebra": [], "nobody_here": []}
     for _ in range(5):

@@ -52,7 +52,9 @@ async def arrange(database: Database, browser: Open) -> tuple[Browser, dict[str,
     }
 
 
-async def test_a_form_that_is_not_ours_changes_nothing(database: Database, browser: Open) -> None:
+async def test_aut_01_a_form_that_is_not_ours_changes_nothing(
+    database: Database, browser: Open
+) -> None:
     visitor, names = await arrange(database, browser)
     fields = {**FIELDS, "person": names["person"], "to": names["id"]}
     token, stranger = await visitor.token("/settings"), browser()

@@ -32,7 +32,9 @@ async def test_signing_up_makes_an_account_and_signs_in(
     assert row["password_hash"].startswith("$argon2id$")
 
 
-async def test_the_session_cookie_is_closed_to_scripts_and_other_sites(nobody: Browser) -> None:
+async def test_aut_09_the_session_cookie_is_closed_to_scripts_and_other_sites(
+    nobody: Browser,
+) -> None:
     answer = await nobody.send(
         "/sign-up", "/sign-up", name="river", password="long enough words", old_enough="yes"
     )
@@ -98,7 +100,7 @@ async def test_what_is_wrong_is_said_beside_the_field_and_at_the_top(
     assert password not in answer.text
 
 
-async def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(
+async def test_aut_05_an_unknown_name_and_a_wrong_password_get_the_same_answer(
     database: Database, browser: Open
 ) -> None:
     async with database.write() as conn:
@@ -110,7 +112,7 @@ async def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(
     assert wrong.text.replace("river_a", "") == unknown.text.replace("river_b", "")
 
 
-async def test_signing_in_gives_a_new_session_and_ends_the_old_one(
+async def test_aut_02_signing_in_gives_a_new_session_and_ends_the_old_one(
     database: Database, browser: Open
 ) -> None:
     async with database.write() as conn:
@@ -141,7 +143,7 @@ async def test_signing_up_ends_the_session_that_the_browser_had(
         assert await conn.fetchval("select count(*) from sessions") == 1
 
 
-async def test_signing_out_ends_the_session_on_the_server(
+async def test_aut_02_signing_out_ends_the_session_on_the_server(
     database: Database, browser: Open
 ) -> None:
     async with database.write() as conn:
@@ -159,7 +161,7 @@ async def test_signing_out_ends_the_session_on_the_server(
     ["//evil.test", "/\\evil.test", "https:evil.test", "https://evil.test/", "/\tx", "/ /evil",
      "\\\\evil", "", "/a\r\nset-cookie: x=y", "javascript:alert(1)", "/" + "x" * 400],
 )  # fmt: skip
-async def test_signing_in_leads_nowhere_else(
+async def test_aut_10_signing_in_leads_nowhere_else(
     target: str, database: Database, nobody: Browser
 ) -> None:
     async with database.write() as conn:
@@ -173,7 +175,7 @@ async def test_signing_in_leads_nowhere_else(
 
 
 @pytest.mark.parametrize("onward", ["/é/elsewhere.example", "/\u0085/elsewhere.example"])
-async def test_a_letter_beyond_ascii_in_an_address_opens_no_way_to_another_site(
+async def test_aut_10_a_letter_beyond_ascii_in_an_address_opens_no_way_to_another_site(
     onward: str, database: Database, browser: Open
 ) -> None:
     async with database.write() as conn:
@@ -197,7 +199,7 @@ async def test_signing_in_leads_back_to_the_page_that_asked_for_it(
     assert answer.headers["location"] == "/settings?a=b"
 
 
-async def test_guessing_passwords_is_stopped_for_an_address(
+async def test_aut_03_guessing_passwords_is_stopped_for_an_address(
     database: Database, nobody: Browser
 ) -> None:
     token = await nobody.token()
