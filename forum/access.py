@@ -274,6 +274,13 @@ def may_join_from(community: Community, hosts: list[str], host: str, *, runs_daz
     return why_not_join_from(community, hosts, host, runs_dazzle=runs_dazzle) is None
 
 
+def may_help_in(member: Member, role: str) -> bool:
+    """Make a link for somebody of this role who lost all ways in; for moderators, only admins."""
+    if role in SITE_MODERATING:
+        return may_administer(member)
+    return member.role in SITE_MODERATING and member.state == "open"
+
+
 def may_administer(member: Member) -> bool:
     return member.role == "admin" and member.state == "open"
 

@@ -1,4 +1,4 @@
-"""Signing in by a link: from a mail, or handed over by an administrator to whoever lost the rest.
+"""Signing in by a link: from a mail, or from a moderator of the server to whoever lost the rest.
 
 The link proves what a password proves, no more: whoever has set up a second step is asked for it
 as well.
@@ -50,21 +50,24 @@ async def sign_in_by_link(conn: Connection, secret: str, now: datetime) -> Entra
     return await enter(conn, await use_link(conn, secret, now), now)
 
 
-async def hand_over(conn: Connection, admin: Member, name: str, origin: str, now: datetime) -> str:
+async def hand_over(conn: Connection, helper: Member, name: str, origin: str, now: datetime) -> str:
     """A link for somebody who cannot get in any more, to be given to them by hand; it is noted.
 
-    Raises NotFound for a name that nobody here has.
+    Raises NotFound for a name that nobody here has, NotAllowed where only administrators may.
     """
-    access.require_may_administer(admin)
+    if not access.may_help_in(helper, "member"):
+        raise NotAllowed("not_an_admin")
     account = await accounts.read_by_name(conn, name.strip().removeprefix("@"))
     if account is None or account.state not in ("open", "waiting"):
         raise NotFound
+    if not access.may_help_in(helper, account.role):
+        raise NotAllowed("not_an_admin")
     await tokens.drop_of_account(conn, account.actor_id, HANDED)
     secret = await tokens.make(
         conn, HANDED, account_id=account.actor_id, expires_at=now + HANDED_LIFETIME
     )
     act = Act(
-        id=new_id(now), moderator_id=admin.actor_id, action="sign_in_link", at=now,
+        id=new_id(now), moderator_id=helper.actor_id, action="sign_in_link", at=now,
         actor_id=account.actor_id,
     )  # fmt: skip
     await modlog.insert(conn, act)

@@ -189,6 +189,25 @@ async def test_an_administrator_hands_a_link_over_and_it_is_noted(
     assert "Nobody here" in (await admin.send("/admin/people", "/admin/people", name="no")).text
 
 
+async def test_a_moderator_of_the_server_helps_members_in_and_nobody_who_runs_the_place(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        for name, role in (("mo", "moderator"), ("boss", "admin"), ("ada", "member")):
+            person = await make_person(conn, name, role=role)
+            if name == "mo":
+                mo = person
+    moderator = await browser().sign_in(mo)
+    assert "/admin/people" in (await moderator.get("/settings")).text
+    for name, is_given in (("ada", True), ("boss", False), ("mo", False)):
+        page = await moderator.send("/admin/people", "/admin/people", name=name)
+        assert ("/sign-in/link/" in page.text) is is_given, name
+        assert ("Only the administrator" in page.text) is not is_given, name
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from one_time_tokens") == 1
+        assert await conn.fetchval("select count(*) from modlog") == 1
+
+
 async def test_an_address_of_somebody_else_is_refused_only_to_who_reads_its_mail(
     database: Database, browser: Open, services: Services, office: PostOffice
 ) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from forum.ports import Services
 from storage.actors import Actor
 from storage.db import Database
 from tests.factories import PASSWORD, make_person
@@ -195,9 +194,18 @@ async def test_aut_03_keys_are_tried_a_few_times_for_an_address(browser: Open) -
     assert statuses == [200] * 25 + [429]
 
 
-async def test_only_the_pages_that_ask_a_device_run_a_script(
-    ada: Actor, browser: Open, services: Services
+async def test_aut_05_whoever_stands_at_the_door_the_question_is_the_same(
+    ada: Actor, browser: Open
 ) -> None:
+    await add(await browser().sign_in(ada), Authenticator())
+    options, fields = asked(await browser().send("/sign-in", "/sign-in/passkey"))
+    assert options.pop("challenge")
+    assert set(options) == {"timeout", "rpId", "allowCredentials", "userVerification"}
+    assert (options["rpId"], options["allowCredentials"]) == ("here.test", [])
+    assert set(fields) == {"form_token", "next", "proof", "answer"}
+
+
+async def test_only_the_pages_that_ask_a_device_run_a_script(browser: Open) -> None:
     visitor = browser()
     page = await visitor.send("/sign-in", "/sign-in/passkey")
     assert page.headers["content-security-policy"].endswith("; script-src 'self'")
@@ -205,4 +213,3 @@ async def test_only_the_pages_that_ask_a_device_run_a_script(
     (script,) = [e for e in Page(page.text).elements if e.tag == "script"]
     file = await visitor.get(script.attributes["src"])
     assert file.headers["content-type"] == "text/javascript; charset=utf-8"
-    assert "ada" not in page.text  # whoever stands at the door, the question is the same

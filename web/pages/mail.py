@@ -231,23 +231,25 @@ async def use_link(visit: Visit) -> Response:
 
 
 async def show_people(visit: Visit, conn: Connection) -> Response:
-    """Where an administrator helps somebody in who lost everything else."""
-    _require_admin(visit)
+    """Where a moderator of the server helps somebody in who lost everything else."""
+    _require_helper(visit)
     return await _page(visit, conn, "admin_people.html", HandedView("", ""), here="admin")
 
 
 async def hand_over(visit: Visit) -> Response:
     """Make a link for one person, shown once."""
-    admin, form = _require_admin(visit), visit.form
+    helper, form = _require_helper(visit), visit.form
     name, link = form.line("name", most=60, least=1), ""
     with form.checked():
         form.stop_if_wrong()
         await visit.count("handed_link", most=HANDED_PER_DAY, per=timedelta(days=1))
         try:
             async with visit.services.database.write() as conn:
-                link = await links.hand_over(conn, admin, name, visit.site.origin, visit.now)
+                link = await links.hand_over(conn, helper, name, visit.site.origin, visit.now)
         except NotFound:
             form.fail("name", "nobody_has_this_name")
+        except NotAllowed as refusal:
+            form.fail("name", refusal.code)
     async with visit.services.database.read() as conn:
         view = HandedView(name, link)
         return await _page(visit, conn, "admin_people.html", view, here="admin")
@@ -270,5 +272,12 @@ async def _again(visit: Visit, show: Show) -> Response:
 def _require_admin(visit: Visit) -> Member:
     """The administrator; to everybody else there is no such page."""
     if visit.member is None or not access.may_administer(visit.member):
+        raise NotFound
+    return visit.member
+
+
+def _require_helper(visit: Visit) -> Member:
+    """A moderator of the server; to everybody else there is no such page."""
+    if visit.member is None or not access.may_help_in(visit.member, "member"):
         raise NotFound
     return visit.member

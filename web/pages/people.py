@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import accounts, limits
+from forum import access, accounts, limits
 from forum.errors import NotAllowed, NotFound
 from forum.passwords import hash_password
 from forum.text import clean_characters
@@ -38,6 +38,7 @@ class SettingsPage:
     name: str
     locales: tuple[tuple[str, str], ...]
     locale: str
+    may_help_in: bool
 
 
 async def show_person(visit: Visit, conn: Connection) -> Response:
@@ -76,6 +77,7 @@ async def show_settings(visit: Visit, conn: Connection) -> Response:
         name=member.name,
         locales=tuple(LOCALES.items()),
         locale=visit.words.locale,
+        may_help_in=access.may_help_in(member, "member"),
     )
     status = 422 if visit.form.errors else 200
     return await respond.page(visit, conn, "settings.html", view, here="you", status=status)

@@ -38,4 +38,4 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
-if (window.PublicKeyCredential) form.querySelector("button").disabled = false;
+if (window.PublicKeyCredential) form.querySelector("[data-passkey-go]").hidden = false;
