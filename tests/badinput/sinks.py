@@ -171,7 +171,7 @@ def announced_parent(world: World, url: str) -> Case:
 
 def announced_deletion(world: World, url: str) -> Case:
     """Of a post that is not here: only remembered."""
-    expected = replace(ANY, changes=frozenset({"tombstones"}))
+    expected = replace(ANY, changes=frozenset({"tombstones", "events"}))  # it is confirmed
     return _sent(world, world.announce(world.activity("Delete", url)), expected)
 
 

@@ -125,6 +125,8 @@ async def ask_to_join(person: Browser, address: str, **answers: str) -> None:
     else:
         page = await person.open(f"/c/{address}")
     assert page.status == 200, page.text
+    if not any((form.action or "").endswith("/join") for form in page.forms):
+        page = await person.open(f"{page.path.partition('?')[0]}/join")  # it asks questions
     page = await person.send(page, "/join", **answers)
     assert page.status == 200, page.text
 

@@ -301,7 +301,7 @@ async def test_a_person_elsewhere_who_was_not_accepted_does_not_read_along(pair:
             rosa, readers="members", travels="named", listed="yes", hosts=b.host, joining="apply"
         )
         address = f"{community}@{a.host}"
-        await ask_to_join(timo, address)
+        await ask_to_join(timo, address, answer1="I live with it.")
 
         async def is_asked() -> bool:
             return await standing(a, timo, address) == "asked"
@@ -326,7 +326,7 @@ async def test_r59_whoever_leaves_a_closed_community_reads_no_longer_and_is_sent
             rosa, readers="members", travels="named", listed="yes", hosts=b.host, joining="apply"
         )
         address = f"{community}@{a.host}"
-        await ask_to_join(timo, address, answer="I live with it.")
+        await ask_to_join(timo, address, answer1="I live with it.")
 
         async def is_asked() -> bool:
             return await standing(a, timo, address) == "asked"

@@ -69,7 +69,9 @@ async def test_a_hostile_text_is_shown_as_text(
         other = await make_thread(conn, writer, community)
         asked = await make_person(conn)
         await conn.execute("update actors set display_name = $1 where kind <> 'instance'", vector)
-        await conn.execute("update communities set question = $1, description_html = ''", vector)
+        await conn.execute(
+            "update communities set questions = array[$1::text], description_html = ''", vector
+        )
         await conn.execute("update site set title = $1, contact = $1", vector)
     person = await browser().sign_in(writer)
     started = await person.send(
