@@ -232,7 +232,8 @@ async def _person(visit: Visit, conn: Connection, value: str) -> Actor:
 
 
 async def _talk(visit: Visit, conn: Connection) -> Conversation:
-    visit.require_member()
+    if visit.member is None:
+        raise NotFound  # as of what is closed: not even that there is something to sign in for
     talk = await conversations.read_conversation(conn, visit.viewer, visit.number("id"))
     if talk is None:
         raise NotFound
