@@ -194,7 +194,8 @@ async def suspend_account(
 ) -> None:
     """Shut an account: its sessions end and what it wrote is not seen until it is opened again."""
     access.require_may_administer(admin)
-    if await accounts.read_account(conn, actor_id) is None:
+    account = await accounts.read_account(conn, actor_id)
+    if account is None or account.state == "closed":
         raise NotFound
     if actor_id == admin.actor_id:
         raise NotAllowed("yourself")

@@ -45,9 +45,12 @@ async def use_link(conn: Connection, secret: str, now: datetime) -> int:
     return account.actor_id
 
 
-async def sign_in_by_link(conn: Connection, secret: str, now: datetime) -> Entrance:
-    """Come in, or to the second step."""
-    return await enter(conn, await use_link(conn, secret, now), now)
+async def sign_in_by_link(
+    conn: Connection, secret: str, now: datetime, password_hash: str | None = None
+) -> Entrance:
+    """Come in, or to the second step; with a new password, if somebody forgot theirs."""
+    account_id = await use_link(conn, secret, now)
+    return await enter(conn, account_id, now, password_hash=password_hash)
 
 
 async def hand_over(conn: Connection, helper: Member, name: str, origin: str, now: datetime) -> str:

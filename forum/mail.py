@@ -38,6 +38,7 @@ SHORT_KEPT = timedelta(days=1)
 ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}@[a-z0-9.-]{1,189}", re.IGNORECASE)
 SECURITIES = ("starttls", "tls", "none")
 SEAL = "smtp"
+TEST = "mail_test"
 
 
 def check_address(address: str) -> str:
@@ -152,7 +153,11 @@ async def change_settings(
         raise Invalid("choose", field="security")
     check_address(settings.sender)
     known = await smtp.read(conn)
-    sealed = seal(secret, SEAL, password.encode()) if password else known.password_sealed
+    await tokens.drop_of_kind(conn, TEST)
+    same = (settings.host, settings.port, settings.security, settings.username)
+    is_same = same == (known.host, known.port, known.security, known.username)
+    kept = known.password_sealed if is_same else None  # it goes to no other server
+    sealed = seal(secret, SEAL, password.encode()) if password else kept
     await smtp.save(
         conn,
         Smtp(
@@ -168,7 +173,7 @@ async def begin_test(conn: Connection, admin: Member, origin: str, now: datetime
     if not (await smtp.read(conn)).is_set:
         raise NotAllowed("no_mail_settings")
     secret = await tokens.make(
-        conn, "mail_test", account_id=admin.actor_id, expires_at=now + TEST_LIFETIME
+        conn, TEST, account_id=admin.actor_id, expires_at=now + TEST_LIFETIME
     )
     return f"{origin}/admin/mail/arrived/{secret}"
 
@@ -176,7 +181,7 @@ async def begin_test(conn: Connection, admin: Member, origin: str, now: datetime
 async def end_test(conn: Connection, admin: Member, secret: str, now: datetime) -> None:
     """The test mail arrived. Mail that waits goes out from now on."""
     access.require_may_administer(admin)
-    if await tokens.use(conn, "mail_test", secret, now) is None:
+    if await tokens.use(conn, TEST, secret, now) is None:
         raise NotFound
     await smtp.mark_tested(conn, now)
 

@@ -36,13 +36,22 @@ class Entrance:
     half: str | None
 
 
-async def enter(conn: Connection, account_id: int, now: datetime) -> Entrance:
-    """Start a session, or ask for the second step where somebody has set one up."""
+async def enter(
+    conn: Connection, account_id: int, now: datetime, *, password_hash: str | None = None
+) -> Entrance:
+    """Start a session, or ask for the second step where somebody has set one up.
+
+    `password_hash` is a new password of somebody who came in by a link or a recovery code. It
+    counts once the second step is proved as well, and then only the generator proves it.
+    """
     generator = await second_factor.read(conn, account_id)
     if generator is None or generator.since is None:
+        if password_hash is not None:
+            await _replace_password(conn, account_id, password_hash)
         return Entrance(await sessions.start(conn, account_id, now), None)
+    data = {} if password_hash is None else {"password_hash": password_hash}
     half = await tokens.make(
-        conn, HALFWAY, account_id=account_id, expires_at=now + HALFWAY_LIFETIME
+        conn, HALFWAY, account_id=account_id, data=data, expires_at=now + HALFWAY_LIFETIME
     )
     return Entrance(None, half)
 
@@ -59,13 +68,18 @@ async def finish(conn: Connection, secret: bytes, half: str, code: str, now: dat
     Raises NotFound when the first half is too old, NotAllowed for a wrong code. Count the attempt
     before, in a transaction of its own.
     """
-    account_id = await account_of_half(conn, half, now)
+    found = await tokens.use(conn, HALFWAY, half, now)  # a wrong code brings it back
+    account_id = None if found is None else found.account_id
     account = None if account_id is None else await accounts.read_account(conn, account_id)
-    if account is None or account.state not in ("open", "waiting"):
+    if found is None or account is None or account.state not in ("open", "waiting"):
         raise NotFound
-    if not await _is_right(conn, secret, account.actor_id, code, now):
+    password_hash = found.data.get("password_hash")
+    if not await _is_right(
+        conn, secret, account.actor_id, code, now, is_recovery=password_hash is not None
+    ):
         raise NotAllowed("wrong_code")
-    await tokens.use(conn, HALFWAY, half, now)
+    if password_hash is not None:
+        await _replace_password(conn, account.actor_id, password_hash)
     return await sessions.start(conn, account.actor_id, now)
 
 
@@ -81,10 +95,14 @@ async def recover(
     is_right = await second_factor.use_code(conn, account_id, _hash(code))
     if account is None or not is_right or account.state not in ("open", "waiting"):
         raise NotAllowed("wrong_recovery")
+    return await enter(conn, account_id, now, password_hash=password_hash)
+
+
+async def _replace_password(conn: Connection, account_id: int, password_hash: str) -> None:
+    """Every session ends, and every link that is open."""
     await accounts.set_password(conn, account_id, password_hash)
     await sessions.end_all(conn, account_id)
     await tokens.drop_of_account(conn, account_id)
-    return await enter(conn, account_id, now)
 
 
 async def begin(conn: Connection, secret: bytes, member: Member) -> str:
@@ -138,7 +156,13 @@ def address_of(plain: str, name: str, host: str) -> str:
 
 
 async def _is_right(
-    conn: Connection, secret: bytes, account_id: int, code: str, now: datetime
+    conn: Connection,
+    secret: bytes,
+    account_id: int,
+    code: str,
+    now: datetime,
+    *,
+    is_recovery: bool,
 ) -> bool:
     generator = await second_factor.read(conn, account_id)
     if generator is None or generator.secret_sealed is None:
@@ -146,6 +170,8 @@ async def _is_right(
     step = _step_of(_open(secret, generator.secret_sealed), code, now)
     if step is not None:
         return await second_factor.use_step(conn, account_id, step)
+    if is_recovery:
+        return False  # one code from paper has been used already: two stand for nothing more
     return await second_factor.use_code(conn, account_id, _hash(code))
 
 

@@ -14,7 +14,7 @@ import secrets
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -109,7 +109,7 @@ class Exporter:
             kept = {one.file for one in await exports.list_files_unfiltered(conn)}
         if self._directory.is_dir():
             for path in self._directory.iterdir():
-                if path.suffix == ".zip" and path.name not in kept:
+                if path.name not in kept and _age(path, self._services.clock.now()) > LEASE * 2:
                     path.unlink(missing_ok=True)
 
     async def _make(self, export: Export) -> None:
@@ -219,6 +219,14 @@ class Exporter:
         async with self._services.database.quiet_write() as conn:
             if not await exports.note_progress(conn, export.id, done, total, until):
                 raise NotWanted
+
+
+def _age(path: Path, now: datetime) -> timedelta:
+    """How long nothing was written to it; one that was just made may not be named yet."""
+    try:
+        return now - datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return timedelta()
 
 
 class _Progress:

@@ -124,12 +124,19 @@ async def end(conn: Connection, owner_id: int, actor_id: int, now: datetime) -> 
 
 
 FORGET_THREAD = """
-update aliases set owner_id = null, ended_at = coalesce(ended_at, $2) where thread_id = $1
+update aliases l set ended_at = coalesce(l.ended_at, $2),
+  owner_id = case when exists (
+    select 1 from posts p where p.author_id = l.actor_id and p.state <> 'erased')
+    then l.owner_id end
+where l.thread_id = $1
 """
 
 
 async def forget_thread(conn: Connection, thread_id: int, now: datetime) -> None:
-    """Who was behind the names of a thread: from now on nobody knows."""
+    """Who was behind the names of a thread: from now on nobody knows.
+
+    But for names under which something still stands: their owners may take it back.
+    """
     await conn.execute(FORGET_THREAD, thread_id, now)
 
 

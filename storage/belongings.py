@@ -81,6 +81,9 @@ async def read_locale(conn: Connection, viewer: Viewer) -> str | None:
 COUNT_POSTS = """
 select count(*) from posts p
 where p.author_id = $1 and p.state <> 'erased' and p.kind <> 'boost'
+  and (p.audience <> 'direct' or exists (
+    select 1 from conversation_people c
+    where c.thread_id = p.thread_id and c.actor_id = $1 and c.state <> 'left'))
 """
 
 
@@ -92,6 +95,9 @@ LIST_POSTS = f"""
 select {COLUMNS}
 from posts p
 where p.author_id = $1 and p.state <> 'erased' and p.kind <> 'boost' and p.id > $2
+  and (p.audience <> 'direct' or exists (
+    select 1 from conversation_people c
+    where c.thread_id = p.thread_id and c.actor_id = $1 and c.state <> 'left'))
 order by p.id
 limit $3
 """

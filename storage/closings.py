@@ -157,9 +157,14 @@ async def forget_aliases(conn: Connection, actor_id: int, now: datetime) -> None
 
 LIST_HOSTS = """
 select h.host from (
-  select t.host from erasure_hosts t where t.erasure_id = $1
+  select t.host from erasure_hosts t
+  join activities s on s.id = t.activity_id
+  join posts p on p.id = s.post_id and p.author_id = $2
+  where t.erasure_id = $1
   union
-  select c.host from erasure_posts e join post_copies c on c.post_id = e.post_id
+  select c.host from erasure_posts e
+  join post_copies c on c.post_id = e.post_id
+  join posts p on p.id = e.post_id and p.author_id = $2
   where e.erasure_id = $1
   union
   select g.host from memberships m
@@ -170,7 +175,10 @@ order by h.host
 
 
 async def list_hosts_unfiltered(conn: Connection, erasure_id: int, actor_id: int) -> list[str]:
-    """Servers that have met this person: by a post, or in a community that they run."""
+    """Servers that have met this person: by a post under their own name, or in a community there.
+
+    What knows only a name for one thread is not told whose it was.
+    """
     return [row["host"] for row in await conn.fetch(LIST_HOSTS, erasure_id, actor_id)]
 
 

@@ -39,7 +39,15 @@ DUE = f"""
 select d.id, d.host, d.inbox, d.tries, d.created_at, a.actor_id, a.type, a.body,
   a.post_id is null or a.type in {TAKES_BACK}
   or exists (
-    select 1 from visible_posts(null::bigint, d.host) v where v.id = a.post_id) as is_allowed
+    select 1 from visible_posts(null::bigint, d.host) v where v.id = a.post_id)
+  or exists (
+    select 1
+    from posts p
+    join conversation_people c on c.thread_id = p.thread_id
+    join actors t on t.id = c.actor_id and not t.is_local and t.state = 'live'
+      and t.host = d.host and t.inbox = d.inbox
+    cross join lateral visible_posts(t.id, d.host) v
+    where p.id = a.post_id and p.audience = 'direct' and v.id = p.id) as is_allowed
 from unnest($1::text[]) as h (host)
 cross join lateral (
   select x.id, x.host, x.inbox, x.tries, x.created_at, x.activity_id

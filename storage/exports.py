@@ -93,7 +93,9 @@ async def finish(conn: Connection, export_id: int, file: str) -> bool:
     return await conn.fetchval(FINISH, export_id, file) is not None
 
 
-FAIL = "update exports set state = 'failed', claimed_until = null where id = $1"
+FAIL = (
+    "update exports set state = 'failed', claimed_until = null where id = $1 and state = 'waiting'"
+)
 
 
 async def fail(conn: Connection, export_id: int) -> None:

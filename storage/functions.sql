@@ -171,7 +171,7 @@ returns setof posts language sql stable as $$
         or (viewer_actor is null and viewer_host <> '' and exists (
           select 1 from communities_read_at(viewer_host) r
           where r.actor_id = p.community_id))))
-      or (p.audience in ('followers', 'direct') and p.author_id = viewer_actor)
+      or (p.audience = 'followers' and p.author_id = viewer_actor)
       or (p.audience = 'direct' and exists (
         select 1 from conversation_people d
         where d.thread_id = p.thread_id and d.actor_id = viewer_actor

@@ -17,6 +17,10 @@ tokens as (delete from one_time_tokens where account_id = $1),
 codes as (delete from recovery_codes where account_id = $1),
 passkeys as (delete from passkeys where account_id = $1),
 mails as (delete from mails where account_id = $1),
+answers as (update memberships set answers = '{}' where actor_id = $1 and answers <> '{}'),
+blocked as (delete from blocks where blocker_id = $1),
+hosts as (delete from host_blocks where blocker_id = $1),
+muted as (delete from mutes where owner_id = $1),
 people as (
   update conversation_people set state = 'left' where actor_id = $1 and state <> 'left')
 delete from exports where account_id = $1

@@ -123,11 +123,13 @@ async def end_others(conn: Connection, account_id: int, session_id: int) -> None
 
 
 SET_IDLE = "update accounts set idle_minutes = $2 where actor_id = $1"
+USE_NOW = "update sessions set used_at = $2 where id = $1"
 
 
-async def set_idle(conn: Connection, account_id: int, minutes: int | None) -> None:
+async def set_idle(conn: Connection, member: Member, minutes: int | None, now: datetime) -> None:
     """After how many quiet minutes the account's sessions end; None for never."""
-    await conn.execute(SET_IDLE, account_id, minutes)
+    await conn.execute(SET_IDLE, member.actor_id, minutes)
+    await conn.execute(USE_NOW, member.session_id, now)  # noted seldom until now
 
 
 TIDY = "delete from sessions where expires_at <= $1"

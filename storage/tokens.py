@@ -84,6 +84,14 @@ async def drop_of_account(conn: Connection, account_id: int, kind: str | None = 
     await conn.execute(DROP_OF_ACCOUNT, account_id, kind)
 
 
+DROP_OF_KIND = "delete from one_time_tokens where kind = $1"
+
+
+async def drop_of_kind(conn: Connection, kind: str) -> None:
+    """Forget all that are open of a kind, whoever's they are."""
+    await conn.execute(DROP_OF_KIND, kind)
+
+
 TIDY = "delete from one_time_tokens where expires_at <= $1"
 
 

@@ -138,6 +138,28 @@ async def test_aut_04_a_link_signs_in_once_and_not_for_long(
         assert (await browser().get(path)).status_code == 404
 
 
+async def test_who_forgot_the_password_sets_a_new_one_by_a_link(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        ada = await make_person(conn, "ada")
+    await give_address(database, ada, "ada@there.test")
+    old = await browser().sign_in(ada)
+    visitor = browser()
+    await visitor.send("/sign-in/mail", "/sign-in/mail", address="ada@there.test")
+    await Post(services).step()
+    path = urlsplit(office.link()).path
+    assert (await visitor.send(path, path, password="short")).status_code == 422
+    fresh = "a wholly new password"
+    assert (await visitor.send(path, path, password=fresh)).status_code == 303
+    assert "/u/ada" in (await visitor.get("/settings")).text
+    assert "/u/ada" not in (await old.get("/settings")).text
+    again = browser()
+    await again.send("/sign-in", "/sign-in", name="ada", password=fresh)
+    assert "/u/ada" in (await again.get("/settings")).text
+
+
 async def rows(database: Database) -> list[object]:
     async with database.read() as conn:
         return [tuple(row) for row in await conn.fetch("select * from one_time_tokens")]

@@ -169,7 +169,7 @@ async def test_a_recovery_code_does_not_go_around_the_second_step(
 ) -> None:
     async with database.write() as conn:
         await make_person(conn, "ada")
-    _, codes = await set_up(await sign_in(browser()), clock)
+    generator, codes = await set_up(await sign_in(browser()), clock)
     visitor = browser()
     answer = await visitor.send(
         "/sign-in/recovery", "/sign-in/recovery", name="ada", code=codes[0],
@@ -178,6 +178,22 @@ async def test_a_recovery_code_does_not_go_around_the_second_step(
     assert answer.status_code == 200
     assert "One more step" in answer.text
     assert not visitor.is_signed_in
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', answer.text))
+    assert (await visitor.post("/sign-in/code", fields | {"code": codes[1]})).status_code == 422
+    assert await is_in(await signed_in_still(browser(), clock, generator))
+    clock.pass_time(minutes=1)
+    done = await visitor.post("/sign-in/code", fields | {"code": generator.at(clock.now())})
+    assert done.status_code == 303
+    assert await is_in(visitor)
+
+
+async def signed_in_still(visitor: Browser, clock: SteadyClock, generator: pyotp.TOTP) -> Browser:
+    """The old password is right as long as the second step was not proved."""
+    clock.pass_time(minutes=1)
+    page = await visitor.send("/sign-in", "/sign-in", name="ada", password=PASSWORD)
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    await visitor.post("/sign-in/code", fields | {"code": generator.at(clock.now())})
+    return visitor
 
 
 async def test_changes_ask_for_the_password(database: Database, browser: Open) -> None:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from forum import access, accounts, limits, links, mail
 from forum.errors import Invalid, NotAllowed, NotFound
+from forum.passwords import hash_password
 from forum.ports import MailFailed
 from storage import addresses, mails, smtp, tokens
 from storage.db import Connection
@@ -216,10 +217,19 @@ async def show_link(visit: Visit, conn: Connection) -> Response:
 
 
 async def use_link(visit: Visit) -> Response:
-    """Sign in, once."""
+    """Sign in, once; with a new password, if one is given."""
+    password, password_hash = visit.form.secret("password"), None
+    if password:
+        with visit.form.checked():
+            accounts.check_password(password)
+        if visit.form.errors:
+            return await _again(visit, show_link)
+        password_hash = await hash_password(password)
     try:
         async with visit.services.database.write() as conn:
-            entrance = await links.sign_in_by_link(conn, visit.name("token"), visit.now)
+            entrance = await links.sign_in_by_link(
+                conn, visit.name("token"), visit.now, password_hash
+            )
     except NotFound:
         async with visit.services.database.read() as conn:
             return await show_link(visit, conn)

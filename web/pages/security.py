@@ -71,7 +71,7 @@ async def choose_idle(visit: Visit) -> Response:
             visit.form.fail("minutes", "choose_one")
         visit.form.stop_if_wrong()
         async with visit.services.database.write() as conn:
-            await sessions.set_idle(conn, member.actor_id, minutes or None)
+            await sessions.set_idle(conn, member, minutes or None, visit.now)
         return respond.redirect(visit, "/settings/security", done="saved")
     async with visit.services.database.read() as conn:
         return await _page(visit, conn, [])

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from federation import publish
+from federation import deliver, publish
 from forum import messages
 from forum.text import Draft
 from storage.actors import Actor
@@ -253,3 +253,16 @@ async def _open(conn: Any, person: Actor, thread_id: int) -> Conversation:
     talk = await read_conversation(conn, Viewer(person.id), thread_id)
     assert talk is not None
     return talk
+
+
+async def test_pat13_what_is_sent_arrives_at_the_other_server(
+    here: Here, peer: Peer, ada: Actor, rosa: Actor
+):
+    """Ada's server answers what it does not know; that it was asked is what counts."""
+    await here.receive(message(peer, ada, [rosa.uri]))
+    post = await answer(here, rosa, ada, "I hear you")
+    while await publish.step(here.fed):
+        pass
+    assert await deliver.step(here.fed) > 0
+    copies = await here.fetch("select host from post_copies where post_id = $1", post.id)
+    assert copies == [(ada.host,)]
