@@ -36,7 +36,7 @@ two: .venv/installed
 	@exec $(PY) -m server.two
 
 test: check
-	@$(PY) -m pytest -n 3 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 check: .venv/installed-dev
 	@$(PY) -m ruff check .

@@ -36,6 +36,8 @@ async def test_to_others_there_is_no_such_page(
     fields = {"title": "x", "contact": "x", "signup": "open", "federation_mode": "open",
               "host": "a.test", "decision": "allow", "person": "1", "report": "1"}  # fmt: skip
     for path in (path for path, _ in DONE if path.startswith("/admin")):
+        if path == "/admin/people" and role == "moderator":
+            continue  # who helps somebody in: forum.access.may_help_in
         answer = await visitor.act(path, **fields)
         assert answer.status_code == (303 if "reports" in path and role is None else 404), path
     async with database.read() as conn:
