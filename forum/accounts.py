@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from forum import access, consents
+from forum import access, consents, mail
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.keypairs import Keypair, store_keypair
 from forum.passwords import NOBODYS, hash_password, is_dated, verify_password
 from forum.site import Site
-from storage import accounts, actors, modlog, sessions, site_invitations, tokens
+from storage import (
+    accounts,
+    actors,
+    addresses,
+    closings,
+    modlog,
+    sessions,
+    site_invitations,
+    tokens,
+)
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
@@ -147,8 +156,10 @@ async def set_password(conn: Connection, actor_id: int, password_hash: str) -> N
     await _end_all(conn, actor_id)
 
 
-async def let_in(conn: Connection, admin: Member, actor_id: int, now: datetime) -> None:
-    """Open an account that waits for approval."""
+async def let_in(
+    conn: Connection, admin: Member, actor_id: int, now: datetime, *, link: str = ""
+) -> None:
+    """Open an account that waits for approval; who gave an address is sent a mail with `link`."""
     access.require_may_administer(admin)
     account = await accounts.read_account(conn, actor_id)
     if account is None:
@@ -157,23 +168,30 @@ async def let_in(conn: Connection, admin: Member, actor_id: int, now: datetime) 
         return
     await accounts.set_state(conn, actor_id, "open")
     await accounts.keep_answer(conn, actor_id, "")
+    await mail.tell(conn, actor_id, "let_in", link=link, now=now)
     await _log(conn, admin, "let_in", actor_id, "", now)
 
 
 async def turn_away(
     conn: Connection, admin: Member, actor_id: int, reason: str, now: datetime
 ) -> None:
-    """Do not open an account that waits. Its answer goes; the name is not given again."""
+    """Do not open an account that waits. All that was kept of it goes; the name is not given again.
+
+    Who gave an address is told, but not why: a mail holds no words of a person.
+    """
     access.require_may_administer(admin)
     account = await accounts.read_account(conn, actor_id)
     if account is None:
         raise NotFound
     if account.state != "waiting":
         return
-    await accounts.set_state(conn, actor_id, "closed")
-    await accounts.keep_answer(conn, actor_id, "")
-    await actors.set_state(conn, actor_id, "gone")
-    await _end_all(conn, actor_id)
+    reached = await addresses.read_of_account(conn, actor_id)
+    await closings.close(conn, actor_id, NOBODYS)
+    await closings.drop_belongings(conn, actor_id)
+    if reached is not None:
+        await mail.queue(
+            conn, address=reached.address, kind="not_let_in", locale=reached.locale, now=now
+        )
     await _log(conn, admin, "turn_away", actor_id, reason, now)
 
 

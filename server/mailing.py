@@ -88,18 +88,26 @@ class Post:
                     await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
 
     async def step(self) -> int:
-        """Send what is due; how many were tried. Nothing is, before a test has arrived."""
-        now = self._services.clock.now()
-        async with self._services.database.quiet_write() as conn:
-            settings = await smtp.read(conn)
-            if settings.tested_at is None:
-                return 0
-            due = await mails.claim(conn, now, now + LEASE, BATCH)
-        for one in due:
-            await self._send(settings, one)
-        return len(due)
+        """Send what is due; how many were tried. Nothing is, before a test has arrived.
+
+        Each is claimed alone: one that stops us holds up none but itself.
+        """
+        for tried in range(BATCH):
+            now = self._services.clock.now()
+            async with self._services.database.quiet_write() as conn:
+                settings = await smtp.read(conn)
+                if settings.tested_at is None:
+                    return tried
+                due = await mails.claim(conn, now, now + LEASE, 1)
+            if not due:
+                return tried
+            await self._send(settings, due[0])
+        return BATCH
 
     async def _send(self, settings: Smtp, one: Mail) -> None:
+        if one.tries > len(PAUSES) + 1:  # whoever began it before did not come to an end
+            await self._postpone(one, MailFailed("unreachable", is_final=True))
+            return
         subject, text = compose(one.locale, one.kind, str(one.data.get("link", "")))
         try:
             await self._services.mailer.send(settings, one.address, subject, text)

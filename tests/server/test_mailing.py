@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from forum import mail
-from forum.ports import MailFailed, Services
+from forum.errors import Invalid
+from forum.ports import Mailer, MailFailed, Services
 from forum.text import ChildRenderer
-from server.mailing import PAUSES, Post, SmtpMailer
+from server.mailing import LEASE, PAUSES, Post, SmtpMailer
 from storage import mails, smtp
 from storage.db import Database
 from storage.smtp import Smtp
@@ -168,3 +171,45 @@ async def test_aut_09_the_password_is_kept_sealed_and_nothing_is_logged(
     await Post(services).step()
     ours = [record for record in caplog.records if record.name.startswith("dazzle")]
     assert [record.getMessage() for record in ours] == ["a mail was not taken: recipient"]
+
+
+class BrokenMailer:
+    """Breaks down over one address in a way that nobody thought of."""
+
+    def __init__(self, sound: Mailer) -> None:
+        self._sound = sound
+
+    async def send(self, settings: Smtp, address: str, subject: str, text: str) -> None:
+        if address == "odd@there.test":
+            raise LookupError("odd")
+        await self._sound.send(settings, address, subject, text)
+
+
+async def test_a_mail_that_breaks_the_sender_holds_up_no_other_and_is_given_up(
+    services: Services, office: PostOffice
+) -> None:
+    odd = replace(services, mailer=BrokenMailer(services.mailer))
+    for address in ("odd@there.test", "ada@there.test"):
+        await queue(services, address)
+    for _ in range(2):  # which of the two is first is left to chance
+        with contextlib.suppress(LookupError):
+            await Post(odd).step()
+    assert [sent["to"] for sent in office.taken] == ["ada@there.test"]
+    assert isinstance(services.clock, MovableClock)
+    for _ in PAUSES:
+        services.clock.move(LEASE + timedelta(minutes=1))
+        with pytest.raises(LookupError):
+            await Post(odd).step()
+    services.clock.move(LEASE + timedelta(minutes=1))
+    assert await Post(odd).step() == 1
+    assert [one.state for one in await unsent(services)] == ["dead"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["é@there.test", "a\u202eb@there.test", "a\u200b@there.test", "=?utf-8?q?x=40y?=@there.test"],
+)
+def test_an_address_has_plain_letters_only(address: str) -> None:
+    with pytest.raises(Invalid, match="bad_address"):
+        mail.check_address(address)
+    assert mail.check_address(" o'neil+x=1@there.test ") == "o'neil+x=1@there.test"

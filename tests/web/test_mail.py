@@ -247,3 +247,42 @@ async def test_an_address_of_somebody_else_is_refused_only_to_who_reads_its_mail
     refused = await member.send(path, path)
     assert refused.status_code == 403
     assert "Another account" in refused.text
+
+
+async def test_aut_05_asking_for_a_link_writes_as_much_for_an_unknown_address(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    visitor = browser()
+    await visitor.send("/sign-in/mail", "/sign-in/mail", address="eve@there.test")
+    async with database.read() as conn:
+        made = await conn.fetch("select account_id, expires_at from one_time_tokens")
+        assert await conn.fetchval("select count(*) from mails") == 0
+    assert [row["account_id"] for row in made] == [None]
+    assert made[0]["expires_at"] > services.clock.now()
+
+
+@pytest.mark.parametrize(("path", "subject"), [("approve", "is open"), ("turn-away", "About")])
+async def test_who_waited_is_told_and_nothing_stays_of_who_was_turned_away(
+    database: Database,
+    browser: Open,
+    services: Services,
+    office: PostOffice,
+    path: str,
+    subject: str,
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        boss, ada = await make_person(conn, "boss", role="admin"), await make_person(conn, "ada")
+        await conn.execute("update accounts set state = 'waiting' where actor_id = $1", ada.id)
+    await give_address(database, ada, "ada@there.test")
+    admin = await browser().sign_in(boss)
+    await admin.act(f"/admin/{path}", person=str(ada.id), reason="Nobody knows them.")
+    await Post(services).step()
+    (sent,) = office.taken
+    assert sent["to"] == "ada@there.test"
+    assert subject in sent["subject"]
+    assert "Nobody knows" not in sent.as_string()
+    async with database.read() as conn:
+        kept = await conn.fetchval("select email from accounts where actor_id = $1", ada.id)
+    assert kept == ("ada@there.test" if path == "approve" else None)

@@ -115,7 +115,8 @@ async def approve(visit: Visit) -> Response:
     admin = _require_admin(visit)
     person = read_id(visit.form.values.get("person", "")) or 0
     async with visit.services.database.write() as conn:
-        await accounts.let_in(conn, admin, person, visit.now)
+        link = f"{visit.site.origin}/sign-in"
+        await accounts.let_in(conn, admin, person, visit.now, link=link)
     return respond.redirect(visit, "/admin", done="approved", anchor="accounts")
 
 
