@@ -43,6 +43,18 @@ class Finder:
         await self.software_of(actor.host)
         return actor.id
 
+    async def find_actor(self, address: str) -> int | None:
+        """The id of the person or community at `name@host` or at a URL, as it is there now."""
+        try:
+            actor = await self._find(address.strip())
+        except (FederationError, ForumError):
+            return None
+        if actor.kind == "instance" or actor.is_local or actor.state != "live":
+            return None
+        if actor.kind == "community":
+            await self.software_of(actor.host)
+        return actor.id
+
     async def software_of(self, host: str) -> str | None:
         """The software a server says it runs, asked once a week; None if it says nothing."""
         fetcher = self._fetcher

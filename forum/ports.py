@@ -33,6 +33,12 @@ class Resolver(Protocol):
         None when it cannot be found, is no community, or its server may not be asked.
         """
 
+    async def find_actor(self, address: str) -> int | None:
+        """The id of whoever is at `name@host` or at a URL, read there now and stored.
+
+        None when nobody is found, or their server may not be asked.
+        """
+
 
 class Renderer(Protocol):
     """Markdown to safe HTML, in a child process that is killed when it takes too long."""

@@ -24,6 +24,7 @@ from server import metrics
 from server.app import open_parts
 from server.erased_log import ErasedLog
 from server.exporting import Exporter
+from server.importing import Importer
 from server.mailing import Post
 from server.memory import keep_what_is_loaded
 from server.settings import Settings
@@ -33,6 +34,7 @@ from storage import (
     blocks,
     destinations,
     erasures,
+    imports,
     inbox,
     instances,
     invitations,
@@ -82,6 +84,7 @@ async def run_worker(
     database, clock = parts.services.database, parts.services.clock
     erased = ErasedLog(settings)
     post = Post(parts.services)
+    importer = Importer(parts.services)
     exporter = Exporter(parts.services, settings.data_dir / exporting.DIRECTORY)
     try:
         loops = [
@@ -92,6 +95,7 @@ async def run_worker(
             _forever("compare", lambda: synchronization.run(parts.federation, stop), stop),
             _forever("read again", lambda: backfill.run(parts.federation, stop), stop),
             _forever("copies", lambda: exporter.run(stop), stop),
+            _forever("lists", lambda: importer.run(stop), stop),
             _forever("mail", lambda: post.run(stop), stop),
             _forever("due", lambda: _repeat(do_due, database, clock.now, DUE_EVERY, stop), stop),
             _forever(
@@ -139,6 +143,7 @@ async def tidy(database: Database, now: datetime) -> None:
         await blocks.tidy(conn, now)
         await mutes.tidy(conn, now)
         await invitations.tidy(conn, now)
+        await imports.tidy(conn, now)
         await mail.tidy(conn, now)
         await limits.tidy(conn, now)
         await posts.tidy_submissions(conn, now - SUBMISSIONS_KEPT)

@@ -40,7 +40,8 @@ tokens as (delete from one_time_tokens where account_id = $1),
 codes as (delete from recovery_codes where account_id = $1),
 passkeys as (delete from passkeys where account_id = $1),
 mails as (delete from mails where account_id = $1),
-consents as (delete from consents where account_id = $1)
+consents as (delete from consents where account_id = $1),
+imports as (delete from imports where account_id = $1)
 delete from exports where account_id = $1
 """
 

@@ -22,7 +22,8 @@ blocked as (delete from blocks where blocker_id = $1),
 hosts as (delete from host_blocks where blocker_id = $1),
 muted as (delete from mutes where owner_id = $1),
 people as (
-  update conversation_people set state = 'left' where actor_id = $1 and state <> 'left')
+  update conversation_people set state = 'left' where actor_id = $1 and state <> 'left'),
+imports as (delete from imports where account_id = $1)
 delete from exports where account_id = $1
 """
 

@@ -453,6 +453,8 @@ UNFILTERED = {
     "federation/receive/messages.py": "a message that is there already, and what it answers",
     "forum/messages.py": "the people of a conversation that was read",
     "forum/rules.py": "the rules of the community that somebody joins or writes in",
+    "forum/importing.py": "who has an address of a list, checked against its owner afterwards",
+    "server/importing.py": "whose list is worked on, its lines, and this server's own reader",
     "server/exporting.py": "the person who asked for a copy",
     "web/pages/invitations.py": "the community that was invited to",
     "web/pages/subscribing.py": "this server's own reader",

@@ -336,6 +336,30 @@ create table exports (
 create index exports_account on exports (account_id);
 create index exports_waiting on exports (id) where state = 'waiting';
 
+-- A list that somebody brings from another server, and what became of each line; a worker goes
+-- through it. It goes a week later.
+create table imports (
+  id bigint primary key,
+  account_id bigint not null references accounts on delete cascade,
+  kind text not null check (kind in ('follows', 'blocks', 'mutes', 'servers')),
+  done integer not null default 0,
+  total integer not null,
+  claimed_until timestamptz,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null
+);
+create index imports_account on imports (account_id);
+create index imports_waiting on imports (id) where done < total;
+
+create table import_lines (
+  import_id bigint not null references imports on delete cascade,
+  number integer not null,
+  address text not null,
+  outcome text not null default '',
+  primary key (import_id, number)
+);
+create index import_lines_waiting on import_lines (import_id, number) where outcome = '';
+
 -- What moderators do and look at -----------------------------------------------------------------
 
 alter table modlog

@@ -45,6 +45,9 @@ class KnownCommunities:
     async def find_community(self, address: str) -> int | None:
         return self.known.get(address)
 
+    async def find_actor(self, address: str) -> int | None:
+        return self.known.get(address)
+
 
 class Browser:
     """One person's browser."""

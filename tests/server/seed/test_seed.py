@@ -30,6 +30,9 @@ class NoResolver:
     async def find_community(self, address: str) -> int | None:
         raise AssertionError(address)
 
+    async def find_actor(self, address: str) -> int | None:
+        raise AssertionError(address)
+
 
 @pytest.fixture
 async def services(database: Database) -> AsyncIterator[Services]:
