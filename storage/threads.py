@@ -87,6 +87,7 @@ class PostView:
     professional_until: datetime | None = None
     is_alias: bool = False
     is_muted: bool = False
+    parts: Any = None  # read with storage.parts.parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,8 @@ select p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.p
   exists (select 1 from aliases l where l.actor_id = p.author_id) as is_alias,
   exists (
     select 1 from mutes_hiding(
-      $1::bigint, p.author_id, p.title, p.content_note, p.html, p.parts)) as is_muted
+      $1::bigint, p.author_id, p.title, p.content_note, p.html, p.parts)) as is_muted,
+  p.parts
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
 left join memberships m on m.community_id = p.community_id and m.actor_id = p.author_id

@@ -289,5 +289,5 @@ def _as_view(post: Post, author: Actor, badge: Badge) -> PostView:
         author_name=author.name, author_host=author.host, author_is_local=author.is_local,
         author_display=author.display_name, author_url=author.url, about=post.about,
         label=badge.label, professional_until=badge.professional_until,
-        is_alias=aliases.is_alias_name(author.name),
+        is_alias=aliases.is_alias_name(author.name), parts=post.parts,
     )  # fmt: skip
