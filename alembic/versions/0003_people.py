@@ -308,16 +308,32 @@ create index media_post on media (post_id) where post_id is not null;
 create index media_owner on media (owner_id);
 create index media_waiting on media (created_at) where post_id is null;
 
--- Pictures of other servers, fetched once for readers here and dropped when nobody looks.
-create table media_cache (
-  hash bytea primary key check (octet_length(hash) = 32),
-  url text not null check (octet_length(url) <= 2048),
-  mime text not null default '',
-  bytes bigint not null default 0,
-  fetched_at timestamptz not null default now(),
-  used_at timestamptz not null default now(),
-  reason text not null default ''
+-- How much all files of people here are together, so that nobody adds up a table to know it.
+create table media_use (
+  only_row boolean primary key default true check (only_row),
+  bytes bigint not null default 0 check (bytes >= 0)
 );
+insert into media_use default values;
+
+-- Files whose row went: a worker removes them, after whatever dropped the row has committed.
+create table media_gone (
+  name text primary key
+);
+
+-- Pictures that posts of other servers carry: fetched once for readers here, dropped when nobody
+-- looks. Unlogged, since each can be fetched again, and so in no backup.
+create unlogged table media_cache (
+  hash bytea primary key check (octet_length(hash) = 32),
+  post_id bigint not null references posts,
+  state text not null check (state in ('fetching', 'kept', 'failed', 'dropped')),
+  name text,
+  bytes bigint not null default 0 check (bytes >= 0),
+  fetched_at timestamptz not null,
+  used_at timestamptz not null,
+  check (state <> 'kept' or name is not null)
+);
+create index media_cache_post on media_cache (post_id);
+create index media_cache_dropped on media_cache (hash) where state = 'dropped';
 create index media_cache_used on media_cache (used_at);
 
 -- Taking things along ----------------------------------------------------------------------------
