@@ -59,6 +59,8 @@ DONE: dict[str, str] = {
     "mail_confirmed": N_("Your address is confirmed."),
     "mail_removed": N_("Your address is deleted."),
     "export_asked": N_("Your copy is being made."),
+    "list_taken": N_("Thank you. We are going through your list."),
+    "list_forgotten": N_("The list is forgotten."),
     "message_sent": N_("Your message is sent."),
     "message_accepted": N_("You can write to each other now."),
     "message_refused": N_("The request is gone. Whoever sent it is not told."),
@@ -117,6 +119,33 @@ PROBLEMS: dict[str, str] = {
         "This form has grown too old. Please open the page again and send it once more. "
         "Nothing was changed."
     ),
+    "form_too_large": N_(
+        "This is too large to be sent at once. Please take fewer or smaller files. Nothing was "
+        "sent."
+    ),
+    "form_broken": N_("What arrived was not whole. Please send it once more."),
+    "server_busy": N_(
+        "Many files are being sent at the moment. Please wait a minute and send it once more."
+    ),
+    "too_many_files": N_("A post has room for four files. The others were left out."),
+    "file_too_large": N_(
+        "This file is too large: at most 10 MB a picture, 40 MB a sound or video."
+    ),
+    "picture_too_large": N_("This picture has too many pixels. Please make it smaller first."),
+    "picture_broken": N_("This picture can not be read. Please save it anew, as JPEG for example."),
+    "file_kind": N_(
+        "This kind of file can not be taken. Pictures can be JPEG, PNG, WebP, AVIF or GIF, sounds "
+        "MP3, Ogg, M4A or WAV, videos MP4 or WebM."
+    ),
+    "person_quota": N_(
+        "You have no room left for files. Delete posts with large files that you no longer need."
+    ),
+    "server_quota": N_(
+        "This server has no room left for files. Please tell the people who run it."
+    ),
+    "disk_full": N_("This server has no room left. Please tell the people who run it."),
+    "describe_files": N_("Please describe it in a few words, or post it without a description."),
+    "files_gone": N_("A file waited too long and is gone. Please choose it again."),
     "missing": N_("Please fill this in."),
     "empty": N_("Please fill this in."),
     "too_short": N_("This is too short."),
@@ -133,6 +162,10 @@ PROBLEMS: dict[str, str] = {
     ),
     "tells_much": N_("It may say more about somebody than you want. Please look at the list."),
     "too_many_wishes": N_("There is no room for more. Undo something that you no longer need."),
+    "bad_list": N_("This does not look like a list. Please give the file as it was fetched."),
+    "other_list": N_("The columns are those of another list. Please choose which one it is."),
+    "too_many_lines": N_("These are too many lines. Please bring at most 10,000 at once."),
+    "import_runs": N_("Your other lists are still being worked on. Please come back later."),
     "own_server": N_("This is the server that you are on."),
     "in_the_past": N_("Please choose a date in the future."),
     "bad_name": N_("Only small letters a to z, digits and _ , between 2 and 30 of them."),
