@@ -15,10 +15,11 @@ import contextlib
 import importlib.util
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urljoin
 
 import certifi
@@ -27,7 +28,7 @@ import httpx
 
 from federation.address import Lookup, Target, parse_url, require_allowed
 from federation.dial import Dial, GuardedBackend, dial
-from federation.errors import Refused, TooLarge, Unreachable
+from federation.errors import Malformed, Refused, TooLarge, Unreachable
 from federation.knocking import Effort, Knocking, Memory, OwnMemory
 from federation.lookup import look_up
 from federation.signatures.types import Outgoing
@@ -42,18 +43,24 @@ KEPT_SECONDS = 20.0
 REQUEST_SECONDS = 10.0
 POST_SECONDS = 18.0  # with all tries; deliveries count on it
 TOTAL_SECONDS = 30.0
+PICTURE_SECONDS = 15.0  # somebody waits for it
 MAX_BODY = 1024 * 1024
 MAX_DRAINED = 64 * 1024
 DRAIN_SECONDS = 2.0
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ACTIVITY_TYPES = 'application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
+PICTURE_TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif"
 CORE_ERRORS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 
 if importlib.util.find_spec("sniffio") is None:
     # httpcore imports it several times in every request, and a failing import walks sys.path:
     # a third of the cost of a request. None makes the import fail at once.
     sys.modules["sniffio"] = None  # type: ignore[assignment]
+
+
+Read = Callable[[httpx.Response], Awaitable[bytes]]
+AskFirst = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,31 @@ class Client:
         effort = Effort()
         with _trouble_as_unreachable():
             async with asyncio.timeout(TOTAL_SECONDS):
-                response = await self._follow(url, accept, signed_by, effort)
+                response = await self._follow(url, accept, signed_by, effort, _read_whole)
+        await self._remember(effort)
+        return response
+
+    async def download_picture(
+        self,
+        url: str,
+        into: BinaryIO,
+        *,
+        most: int,
+        signed_by: SigningKey | None,
+        ask_first: AskFirst,
+    ) -> Response:
+        """GET a picture into a file, of at most so many bytes; the body that comes back is empty.
+
+        `ask_first` is asked about the host of each hop, and raises if it may not be asked. Raises
+        Malformed for what does not say that it is a picture.
+        """
+        effort = Effort()
+        read = _into(into, most)
+        with _trouble_as_unreachable():
+            async with asyncio.timeout(PICTURE_SECONDS):
+                response = await self._follow(
+                    url, PICTURE_TYPES, signed_by, effort, read, ask_first
+                )
         await self._remember(effort)
         return response
 
@@ -126,15 +157,24 @@ class Client:
         effort = Effort()
         with _trouble_as_unreachable():
             async with asyncio.timeout(POST_SECONDS):
-                response = await self._knock(request, key, {}, effort)
+                response = await self._knock(request, key, {}, effort, _drain)
         await self._remember(effort)
         return response
 
     async def _follow(
-        self, url: str, accept: str, signed_by: SigningKey | None, effort: Effort
+        self,
+        url: str,
+        accept: str,
+        signed_by: SigningKey | None,
+        effort: Effort,
+        read: Read,
+        ask_first: AskFirst | None = None,
     ) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._get_once(url, accept, signed_by, effort)
+            target = self._check(url)
+            if ask_first is not None:
+                await ask_first(target.host)
+            response = await self._get_once(target, accept, signed_by, effort, read)
             location = response.headers.get("location")
             if response.status not in REDIRECTS or location is None:
                 return response
@@ -142,23 +182,27 @@ class Client:
         raise Unreachable("too_many_redirects")
 
     async def _get_once(
-        self, url: str, accept: str, signed_by: SigningKey | None, effort: Effort
+        self, target: Target, accept: str, signed_by: SigningKey | None, effort: Effort, read: Read
     ) -> Response:
-        target = self._check(url)
         request = Outgoing("GET", target, None, {})
         if signed_by is None:
-            return await self._send(request, {"host": target.host, "accept": accept})
-        return await self._knock(request, signed_by, {"accept": accept}, effort)
+            return await self._send(request, {"host": target.host, "accept": accept}, read)
+        return await self._knock(request, signed_by, {"accept": accept}, effort, read)
 
     async def _knock(
-        self, request: Outgoing, key: SigningKey, unsigned: Mapping[str, str], effort: Effort
+        self,
+        request: Outgoing,
+        key: SigningKey,
+        unsigned: Mapping[str, str],
+        effort: Effort,
+        read: Read,
     ) -> Response:
         """Sign as the server is known to want it, and the other way if it does not believe us."""
         known = await self._memory.signature_form(request.target.host)
         knocking = Knocking(request, key, effort, known)
         while True:
             headers = knocking.sign(self._clock.now())
-            response = await self._send(request, {**headers, **unsigned})
+            response = await self._send(request, {**headers, **unsigned}, read)
             if not knocking.goes_on(response.status, response.headers):
                 knocking.learn(response.status, response.headers)
                 return response
@@ -175,7 +219,7 @@ class Client:
             raise Refused("own_host")
         return target
 
-    async def _send(self, outgoing: Outgoing, headers: dict[str, str]) -> Response:
+    async def _send(self, outgoing: Outgoing, headers: dict[str, str], read: Read) -> Response:
         target, method = outgoing.target, outgoing.method
         headers["user-agent"] = self._agent
         headers["accept-encoding"] = "identity"
@@ -192,7 +236,7 @@ class Client:
         async with asyncio.timeout(REQUEST_SECONDS):
             response = await transport.handle_async_request(request)
             try:
-                content = await (_read_whole if method == "GET" else _drain)(response)
+                content = await read(response)
             finally:
                 await response.aclose()
         return Response(response.status_code, response.headers, content, target.url)
@@ -220,17 +264,40 @@ def _trouble_as_unreachable() -> Iterator[None]:
 
 async def _read_whole(response: httpx.Response) -> bytes:
     """The body as it came. A compressed one is refused: its size is not known before it is big."""
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise TooLarge("encoded")
-    declared = response.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > MAX_BODY:
-        raise TooLarge
+    _require_size(response, MAX_BODY)
     content = bytearray()
     async for chunk in response.aiter_raw():
         content += chunk
         if len(content) > MAX_BODY:
             raise TooLarge
     return bytes(content)
+
+
+def _require_size(response: httpx.Response, most: int) -> None:
+    """Raises TooLarge as far as the head of the answer shows it."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise TooLarge("encoded")
+    declared = response.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > most:
+        raise TooLarge
+
+
+def _into(file: BinaryIO, most: int) -> Read:
+    """Reads a picture into a file; of a redirect or a refusal nothing."""
+
+    async def read(response: httpx.Response) -> bytes:
+        if response.status_code != 200:
+            return b""
+        if not response.headers.get("content-type", "").strip().lower().startswith("image/"):
+            raise Malformed("media_type")
+        _require_size(response, most)
+        async for chunk in response.aiter_raw():
+            file.write(chunk)
+            if file.tell() > most:
+                raise TooLarge
+        return b""
+
+    return read
 
 
 async def _drain(response: httpx.Response) -> bytes:
