@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from federation.admission import TurnedAway
 from server.metrics import BOARD
 from server.security_headers import Headers, headers_for
+from web.file_forms import limits_for
 
 refusals = logging.getLogger("dazzle.refused")
 
@@ -34,6 +35,9 @@ MOST_URL_BYTES = 8_192
 # each byte of content; more are chunk extensions and trailers, which nobody needs.
 MOST_CHUNK_OVERHEAD = 16_384
 MOST_BODY_BYTES = 1_048_576  # of a request that is turned away
+# A photo from a telephone in the country takes minutes: a form with files may take longer, as long
+# as it keeps coming at this rate.
+FILE_BYTES_PER_SECOND = 8_192
 
 INBOX = re.compile(rb"/inbox|/ap/actors/[^/?]+/inbox")
 FULL = b"full"
@@ -75,6 +79,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.raw_bytes = 0
         self.body_bytes = 0
         self.turned_away: TurnedAway | None = None
+        self.has_files = False
         self.timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -131,6 +136,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if status is not None:
             raise self._refusal_of(status)
         self.turned_away = self._judge_load()
+        self.has_files = self._brings_files()
         self._enter(Phase.BODY, self.body_seconds)
         if self.turned_away is not None:
             return
@@ -140,6 +146,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self.body_bytes += len(body)
+        if self.has_files and self.deadline is not None:
+            longer = self.deadline + len(body) / FILE_BYTES_PER_SECOND
+            self.deadline = min(longer, self.loop.time() + self.body_seconds)
         if self.turned_away is None:
             super().on_body(body)
         elif self.body_bytes > MOST_BODY_BYTES:
@@ -185,6 +194,13 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.parser.get_method() != b"POST" or not INBOX.fullmatch(self.url):
             return None
         return self.turn_away(self.headers)
+
+    def _brings_files(self) -> bool:
+        if self.parser.get_method() != b"POST":
+            return False
+        kinds = [value for name, value in self.headers if name == b"content-type"]
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        return bool(kinds) and limits_for(path, kinds[0].decode("latin-1")) is not None
 
     def _answer_full(self, told: TurnedAway) -> None:
         """Once its body has passed by, so that the sender hears it and may use the connection."""

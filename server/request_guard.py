@@ -2,7 +2,8 @@
 
 The body is read here, within its limit, and handed on in one piece; so no route can read too much
 or forget to look, and a slow sender occupies no handler and no database connection. Only the inbox
-reads its own, because it first asks whether there is a place at all (federation/admission.py).
+reads its own, because it first asks whether there is a place at all (federation/admission.py), and
+a form with files, which is read piece by piece after who sends it is known (web/door.py).
 
 Everything else has places of its own: however much other servers send, pages are answered, and
 what comes beyond the places is told so at once.
@@ -18,12 +19,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forum.site import Site
+from web.file_forms import FileLimits, limits_for
 
 refusals = logging.getLogger("dazzle.refused")
 
 PLACES = 256
 BYTES_AT_ONCE = 64 * 1024 * 1024
 BUSY = "This server is busy. Please try again in a moment."
+TOO_LARGE = "These files are too large together: at most %d MB. Nothing was sent."
 RETRY_SECONDS = b"5"
 INBOX_BYTES = 1_048_576
 FORM_BYTES = 409_600  # the longest post, percent-encoded in a script of three bytes a letter
@@ -56,6 +59,8 @@ class RequestGuard:
             await _refuse(send, status)
         elif length <= INBOX_BYTES and INBOX_PATH.fullmatch(scope["path"]):
             await self.app(scope, receive, send)
+        elif (files := _file_limits(scope)) is not None:
+            await self._serve_files(scope, receive, send, length, files)
         elif length > FORM_BYTES:
             await _refuse(send, 413)
         elif not has_body:
@@ -74,6 +79,14 @@ class RequestGuard:
                 await self.app(scope, receive, send)
             finally:
                 self.taken -= 1
+
+    async def _serve_files(
+        self, scope: Scope, receive: Receive, send: Send, length: int, files: FileLimits
+    ) -> None:
+        if length > files.total_bytes:
+            await _refuse(send, 413, TOO_LARGE % (files.total_bytes // 1_048_576))
+        else:
+            await self._serve(scope, receive, send)
 
     def _judge(self, scope: Scope, host: bytes) -> int | None:
         path: str = scope["path"]
@@ -135,6 +148,16 @@ def _read_headers(scope: Scope) -> tuple[bytes, int, bool]:
         elif name == b"transfer-encoding":
             has_body = True
     return host, length, has_body
+
+
+def _file_limits(scope: Scope) -> FileLimits | None:
+    """What a form with files may bring; None for every other request."""
+    if scope["method"] != "POST":
+        return None
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            return limits_for(scope["path"], value.decode("latin-1"))
+    return None
 
 
 def _once(message: Message, receive: Receive) -> Receive:

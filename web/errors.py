@@ -10,6 +10,8 @@ from starlette.responses import Response
 from forum.errors import Conflict, ForumError, Invalid, NotAllowed, NotFound, TooMany
 from storage.db import Connection
 from web import respond
+from web.file_forms import FormBroken, FormTooLarge
+from web.file_places import FilesBusy
 from web.messages import problem_words
 from web.visit import SignInFirst, Visit
 
@@ -19,6 +21,9 @@ STATUS: dict[type[ForumError], int] = {
     Invalid: 422,
     Conflict: 409,
     TooMany: 429,
+    FormBroken: 400,
+    FormTooLarge: 413,
+    FilesBusy: 503,
 }
 
 

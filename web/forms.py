@@ -7,6 +7,8 @@ surrogates, no control characters, one kind of line end.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from forum.errors import Conflict, Invalid
@@ -21,12 +23,22 @@ class Stopped(Exception):
     """The form has errors; nothing after this line of a `checked` block runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came with a form, as it came. It is gone when the answer is sent."""
+
+    field: str
+    path: Path
+    size: int
+
+
 class Form:
     """Decoded fields. Reading a field that is wrong notes an error and gives an empty value."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.values: dict[str, str] = dict(values or {})
         self.errors: dict[str, str] = {}
+        self.uploads: list[Upload] = []
 
     def line(self, name: str, *, most: int, least: int = 0) -> str:
         """One line of text, without space at its ends."""

@@ -18,6 +18,7 @@ from storage.sessions import Member
 from web import csrf
 from web.assets import Assets
 from web.cache import ByteCache
+from web.file_places import FilePlaces
 from web.forms import Form
 from web.i18n import Words
 from web.paging import read_id
@@ -58,6 +59,7 @@ class Web:
     fragments: ByteCache[str]
     threads: ByteCache[Any]  # web.thread_view.Content
     facts: SiteFacts
+    file_places: FilePlaces
 
 
 def open_web(services: Services) -> Web:
@@ -71,6 +73,7 @@ def open_web(services: Services) -> Web:
         fragments=ByteCache(FRAGMENT_CACHE_BYTES),
         threads=ByteCache(THREAD_CACHE_BYTES),
         facts=SiteFacts(),
+        file_places=FilePlaces(),
     )
 
 
