@@ -19,7 +19,7 @@ from forum.site import Site
 from forum.standing import require_active
 from forum.text import Draft
 from forum.threads import Origin, erase_post
-from storage import actors, conversations, erasures, messages, posts, threads, tombstones
+from storage import actors, aliases, conversations, erasures, messages, posts, threads, tombstones
 from storage.actors import Actor
 from storage.audience import Viewer
 from storage.conversations import Conversation
@@ -130,12 +130,12 @@ async def decline_to_delete(conn: Connection, person: Actor, talk: Conversation)
     await conversations.clear_asked(conn, talk.thread_id, person.id)
 
 
-async def keep_for(conn: Connection, talk: Conversation, days: int | None) -> None:
-    """How long messages stand here, for everybody in the conversation."""
+async def keep_for(conn: Connection, person: Actor, talk: Conversation, days: int | None) -> None:
+    """How long the person's own messages stand here. What others said is theirs to keep."""
     _require_open(talk)
     if days is not None and days not in KEEP_DAYS:
         raise Invalid("choose", field="days")
-    await conversations.keep_for(conn, talk.thread_id, days)
+    await conversations.keep_for(conn, talk.thread_id, person.id, days)
 
 
 async def mark_read(conn: Connection, person_id: int, talk: Conversation, last_id: int) -> None:
@@ -174,7 +174,8 @@ async def _require_reachable(conn: Connection, author: Actor, person: Actor) -> 
     except NotAllowed as refusal:
         raise NotAllowed("not_reachable") from refusal
     is_met = await conversations.meets(conn, author.id, person.id)
-    if person.kind != "person" or not is_met:
+    is_somebody = person.kind == "person" and not await aliases.is_alias(conn, person.id)
+    if not is_somebody or not is_met:
         raise NotAllowed("not_reachable")
 
 
@@ -186,10 +187,22 @@ async def _require_answered(conn: Connection, thread_id: int, author: Actor) -> 
     if mine.state != "open":
         # To answer is to accept, also for somebody who had refused.
         await conversations.set_state(conn, thread_id, author.id, "open")
-    if any(one.state == "open" for one in others):
-        return
-    said = await conversations.count_by_unfiltered(conn, thread_id, author.id)
-    if said >= MOST_WHILE_ASKED or all(one.state == "left" for one in others):
+    if all(one.state == "left" for one in others):
+        raise NotAllowed("not_yet_answered")
+    for one in others:
+        is_waiting = one.state in ("asked", "refused")
+        if is_waiting and not await _are_known(conn, author.id, one.actor_id):
+            await _require_few_said(conn, author.id, one.actor_id)
+
+
+async def _are_known(conn: Connection, author_id: int, person_id: int) -> bool:
+    return await conversations.share_a_community(conn, author_id, person_id)
+
+
+async def _require_few_said(conn: Connection, author_id: int, person_id: int) -> None:
+    """In all conversations together, so that a third person opens no second way."""
+    said = await conversations.count_unanswered(conn, author_id, person_id)
+    if said >= MOST_WHILE_ASKED:
         raise NotAllowed("not_yet_answered")
 
 
@@ -207,9 +220,9 @@ async def _begin(
     states = []
     for person in people:
         # Whether somebody elsewhere wants to read it is decided there.
-        is_known = not person.is_local or await conversations.share_a_community(
-            conn, author.id, person.id
-        )
+        is_known = not person.is_local or await _are_known(conn, author.id, person.id)
+        if not is_known:
+            await _require_few_said(conn, author.id, person.id)
         states.append((person.id, "open" if is_known else "asked"))
     if any(state == "asked" for _, state in states):
         await _require_few_asked(conn, author, now)

@@ -59,6 +59,14 @@ async def is_ended(conn: Connection, actor_id: int) -> bool:
     return bool(await conn.fetchval(IS_ENDED, actor_id))
 
 
+IS_ALIAS = "select exists (select 1 from aliases where actor_id = $1)"
+
+
+async def is_alias(conn: Connection, actor_id: int) -> bool:
+    """Whether it is a name for one thread, also of nobody any more."""
+    return bool(await conn.fetchval(IS_ALIAS, actor_id))
+
+
 FIND_OWN = """
 select l.actor_id from aliases l
 where l.owner_id = $1 and l.thread_id = $2 and l.ended_at is null

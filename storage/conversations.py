@@ -128,18 +128,17 @@ class Conversation:
     """A conversation as the viewer stands to it."""
 
     thread_id: int
-    keep_days: int | None
     state: str
     hidden_before: int
     read_before: int
     asked_to_delete_at: datetime | None
+    keep_days: int | None
 
 
 READ = """
-select c.thread_id, c.keep_days, d.state, d.hidden_before, d.read_before, d.asked_to_delete_at
-from conversations c
-join conversation_people d on d.thread_id = c.thread_id
-where c.thread_id = $2 and d.actor_id = $1 and d.state in ('asked', 'open')
+select d.thread_id, d.state, d.hidden_before, d.read_before, d.asked_to_delete_at, d.keep_days
+from conversation_people d
+where d.thread_id = $2 and d.actor_id = $1 and d.state in ('asked', 'open')
 """
 
 
@@ -169,14 +168,17 @@ async def last_live_unfiltered(conn: Connection, thread_id: int) -> int:
     return int(await conn.fetchval(LAST_LIVE, thread_id) or thread_id)
 
 
-COUNT_BY = """
-select count(*) from posts
-where thread_id = $1 and author_id = $2 and kind <> 'boost' and state = 'live'
+COUNT_UNANSWERED = """
+select count(*)
+from conversation_people d
+join posts p on p.thread_id = d.thread_id and p.author_id = $1 and p.kind <> 'boost'
+where d.actor_id = $2 and d.state in ('asked', 'refused')
 """
 
 
-async def count_by_unfiltered(conn: Connection, thread_id: int, author_id: int) -> int:
-    return int(await conn.fetchval(COUNT_BY, thread_id, author_id))
+async def count_unanswered(conn: Connection, author_id: int, actor_id: int) -> int:
+    """What somebody wrote, taken back or not, where the other has not let them in."""
+    return int(await conn.fetchval(COUNT_UNANSWERED, author_id, actor_id))
 
 
 LIST_BY = """
@@ -255,26 +257,28 @@ async def clear_asked(conn: Connection, thread_id: int, actor_id: int) -> None:
     await conn.execute(CLEAR_ASKED, thread_id, actor_id)
 
 
-KEEP_FOR = "update conversations set keep_days = $2 where thread_id = $1"
+KEEP_FOR = """
+update conversation_people set keep_days = $3 where thread_id = $1 and actor_id = $2
+"""
 
 
-async def keep_for(conn: Connection, thread_id: int, days: int | None) -> None:
-    await conn.execute(KEEP_FOR, thread_id, days)
+async def keep_for(conn: Connection, thread_id: int, actor_id: int, days: int | None) -> None:
+    await conn.execute(KEEP_FOR, thread_id, actor_id, days)
 
 
 LIST_DUE = """
 select p.id
-from conversations c
-join posts p on p.thread_id = c.thread_id and p.kind <> 'boost'
-where c.keep_days is not null and p.state <> 'erased'
-  and p.published_at < $1::timestamptz - make_interval(days => c.keep_days)
+from conversation_people d
+join posts p on p.thread_id = d.thread_id and p.author_id = d.actor_id and p.kind <> 'boost'
+where d.keep_days is not null and p.state <> 'erased'
+  and p.published_at < $1::timestamptz - make_interval(days => d.keep_days)
 order by p.id
 limit $2
 """
 
 
 async def list_due_unfiltered(conn: Connection, now: datetime, limit: int) -> list[int]:
-    """Messages whose time, chosen by those who write to each other, is over."""
+    """Messages whose time, chosen by those who wrote them, is over."""
     return [row["id"] for row in await conn.fetch(LIST_DUE, now, limit)]
 
 

@@ -213,10 +213,9 @@ create table mutes (
 create unique index mutes_once on mutes (owner_id, kind, coalesce(actor_id::text, host, lower(word)));
 
 -- Direct messages: a conversation is a thread of direct posts. `hidden_before` is the last post that
--- this person hid from themselves.
+-- this person hid from themselves; after `keep_days` what they said themselves is erased.
 create table conversations (
-  thread_id bigint primary key references posts,
-  keep_days smallint check (keep_days in (7, 30, 365))
+  thread_id bigint primary key references posts
 );
 
 create table conversation_people (
@@ -226,6 +225,7 @@ create table conversation_people (
   hidden_before bigint not null default 0,
   read_before bigint not null default 0,
   asked_to_delete_at timestamptz,
+  keep_days smallint check (keep_days in (7, 30, 365)),
   primary key (thread_id, actor_id)
 );
 create index conversation_people_actor on conversation_people (actor_id, state, thread_id);

@@ -186,7 +186,7 @@ async def _act(visit: Visit, conn: Connection, chosen: str, talk: Conversation) 
     elif chosen == "decline":
         await messages.decline_to_delete(conn, person, talk)
     else:
-        await messages.keep_for(conn, talk, read_id(visit.form.values.get("days", "")))
+        await messages.keep_for(conn, person, talk, read_id(visit.form.values.get("days", "")))
     return ""
 
 
