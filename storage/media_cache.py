@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from storage.db import Connection, fetch_all, fetch_one
 
-CLAIM_ENDS = timedelta(minutes=1)  # longer than a fetch may take: whoever had it is gone
+CLAIM_ENDS = timedelta(minutes=5)  # longer than a fetch may take: whoever had it is gone
 FAILURE_KEPT = timedelta(hours=1)
 USE_NOTED_EVERY = timedelta(days=1)
 
@@ -102,6 +102,14 @@ NOTE_USE = "update media_cache set used_at = $2 where hash = $1 and state = 'kep
 async def note_use(conn: Connection, key: bytes, now: datetime) -> None:
     """Somebody looks at it, so it stays."""
     await conn.execute(NOTE_USE, key, now)
+
+
+DROP_LOST = "delete from media_cache where hash = $1 and name = $2"
+
+
+async def drop_lost(conn: Connection, key: bytes, name: str) -> None:
+    """Its file is not there any more, whoever removed it."""
+    await conn.execute(DROP_LOST, key, name)
 
 
 DROP_OF_POST = """
