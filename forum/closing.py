@@ -16,7 +16,7 @@ from forum.events import AccountClosed, MembershipLeft
 from forum.outbox import record_event
 from forum.passwords import NOBODYS
 from forum.subscriptions import unsubscribe_all
-from storage import accounts, actors, closings, departures, erased, erasures, memberships
+from storage import accounts, actors, closings, departures, erased, erasures, media, memberships
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
@@ -65,6 +65,7 @@ async def _close(conn: Connection, actor: Actor, now: datetime) -> str:
     await memberships.end_all(conn, actor.id, now)
     await subscriptions.unsubscribe_all(conn, actor, now)
     await closings.drop_belongings(conn, actor.id)
+    await media.drop_waiting_of(conn, actor.id)
     for alias in await closings.list_aliases_unfiltered(conn, actor.id):
         await actors.set_state(conn, alias, "gone")
         await departures.begin(conn, alias, now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from forum import access, consents, polls
+from forum import access, consents, media, polls
 from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import NotFound
 from forum.events import PostEdited
@@ -61,6 +61,8 @@ async def edit_post(
     rewritten = await posts.rewrite(conn, replace(edited, edited_at=at))
     if rewritten is None:
         raise NotFound
+    if author.is_local:
+        await media.change(conn, author, post.id, draft.files)
     await record_event(conn, PostEdited(post.id, source_uri))
     return rewritten
 

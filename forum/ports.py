@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from forum.pictures import Pictures
 from forum.site import Site
 from storage.db import Database
+from storage.media_files import MediaFiles
 from storage.smtp import Smtp
 
 
@@ -46,6 +48,34 @@ class Renderer(Protocol):
     async def render(self, source: str) -> str: ...
 
 
+class RemotePictures(Protocol):
+    """Pictures of other servers, made anew. Waits for them: never with a connection in hand."""
+
+    async def find(
+        self, post_id: int, url: str, host: str, variant: str, *, is_public: bool
+    ) -> Path | None:
+        """The file of a picture that a post carries; None when it cannot be had now.
+
+        `host` is the server of the post's author. One of a post that is not public is asked for
+        in the name of this server.
+        """
+
+
+class NoRemotePictures:
+    """Where nothing is fetched."""
+
+    async def find(
+        self,
+        post_id: int,  # noqa: ARG002 - the port's shape
+        url: str,  # noqa: ARG002
+        host: str,  # noqa: ARG002
+        variant: str,  # noqa: ARG002
+        *,
+        is_public: bool,  # noqa: ARG002
+    ) -> Path | None:
+        return None
+
+
 class MailFailed(Exception):
     """A mail was not taken. `code` says why in one word, `is_final` that asking again is no use."""
 
@@ -73,4 +103,7 @@ class Services:
     resolver: Resolver
     secret: bytes
     mailer: Mailer
+    media: MediaFiles
+    pictures: Pictures
     data_dir: Path = Path("data")  # files of people are kept below it
+    remote_pictures: RemotePictures = NoRemotePictures()  # noqa: RUF009 - it holds nothing

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from forum import access, consents, polls
+from forum import access, consents, media, polls
 from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
@@ -138,6 +138,7 @@ async def erase_post(
     if not await posts.erase(conn, post.id, post.thread_id):
         return
     await edits.drop_of_post(conn, post.id)
+    await media.drop_of_post(conn, post.id)
     await stored_polls.drop_of_post(conn, post.id)
     await reactions.drop_of_post(conn, post.id)
     await inbox.drop_body_of_post(conn, post.id)
@@ -297,6 +298,9 @@ async def _keep(
         return await _known(conn, author, post.uri)
     if draft.poll is not None:
         await polls.attach(conn, kept, draft.poll)
+    if draft.files:
+        owner = await person_behind(conn, author)
+        await media.bind(conn, owner.id, draft.files, kept.id, author.id)
     if kept.kind == "reply":
         await posts.note_reply(conn, kept.thread_id, kept.published_at)
     if submission is not None:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from federation.context import Federation, open_federation
 from federation.routes import routes as federation_routes
+from forum.pictures import PictureMaker
 from forum.ports import Services, SystemClock
 from forum.site import Site
 from forum.text import ChildRenderer
@@ -22,8 +23,9 @@ from server.mailing import SmtpMailer
 from server.metrics import Measured
 from server.request_guard import RequestGuard
 from server.security_headers import SecurityHeaders
-from server.settings import Settings, read_secret
+from server.settings import MEDIA, Settings, read_secret
 from storage.db import Database
+from storage.media_files import MediaFiles
 from web.routes import routes as web_routes
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,8 @@ async def open_parts(settings: Settings) -> Parts:
         resolver=federation.resolver,
         secret=secret,
         mailer=SmtpMailer(secret),
+        media=MediaFiles(settings.data_dir / MEDIA),
+        pictures=PictureMaker(),
         data_dir=settings.data_dir,
     )
     return Parts(services, federation, renderer)

@@ -18,13 +18,11 @@ from server import archive, erased_log, migrate
 from server.archive import Archive, Entry, Manifest, TableFacts, Writer
 from server.database import url_of
 from server.errors import StartError
-from server.settings import SECRET_FILE, Settings, read_secret
+from server.settings import MEDIA, SECRET_FILE, Settings, read_secret
 from storage import dump, schema
 from storage import site as sites
 from storage.db import Connection, Database
 from storage.dump import Sequence, Table
-
-MEDIA = "media"
 
 
 async def backup(settings: Settings, path: Path) -> Manifest:

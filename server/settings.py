@@ -22,6 +22,7 @@ from server.errors import StartError
 
 PREFIX = "DAZZLE_"
 FILE = "dazzle.toml"
+MEDIA = "media"  # below the data directory
 SECRET_FILE = "secret_key"  # noqa: S105 - the name of a file
 
 LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"

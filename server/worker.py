@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from federation import backfill, catchup, deliver, publish, receive, synchronization
-from forum import closing, departures, erasing, exporting, mail, messages, polls, roles
+from forum import closing, departures, erasing, exporting, mail, media, messages, polls, roles
 from server import metrics
 from server.app import open_parts
 from server.erased_log import ErasedLog
@@ -46,11 +46,16 @@ from storage import (
     undone,
 )
 from storage.db import Database
+from storage.media_files import MediaFiles
 
 log = logging.getLogger(__name__)
 
+Act = Callable[[Database, datetime], Awaitable[None]]
+
 STOP_SECONDS = 25.0  # a delivery that hangs is dropped after this: its lease ends by itself
 DUE_EVERY = timedelta(seconds=5)
+SWEEP_EVERY = timedelta(seconds=10)
+STRAYS_EVERY = timedelta(hours=1)
 TIDY_EVERY = timedelta(minutes=10)
 INBOX_KEPT = timedelta(days=14)
 JOINING_KEPT = timedelta(days=14)  # that somebody follows a community, as it was sent
@@ -84,6 +89,11 @@ async def run_worker(
     database, clock = parts.services.database, parts.services.clock
     erased = ErasedLog(settings)
     post = Post(parts.services)
+    files = parts.services.media
+
+    def every(act: Act, period: timedelta) -> Callable[[], Coroutine[Any, Any, None]]:
+        return lambda: _repeat(act, database, clock.now, period, stop)
+
     importer = Importer(parts.services)
     exporter = Exporter(parts.services, settings.data_dir / exporting.DIRECTORY)
     try:
@@ -97,13 +107,11 @@ async def run_worker(
             _forever("copies", lambda: exporter.run(stop), stop),
             _forever("lists", lambda: importer.run(stop), stop),
             _forever("mail", lambda: post.run(stop), stop),
-            _forever("due", lambda: _repeat(do_due, database, clock.now, DUE_EVERY, stop), stop),
-            _forever(
-                "remember",
-                lambda: _repeat(erased.write, database, clock.now, DUE_EVERY, stop),
-                stop,
-            ),
-            _forever("tidy", lambda: _repeat(tidy, database, clock.now, TIDY_EVERY, stop), stop),
+            _forever("due", every(do_due, DUE_EVERY), stop),
+            _forever("remember", every(erased.write, DUE_EVERY), stop),
+            _forever("files", every(sweep(files), SWEEP_EVERY), stop),
+            _forever("strays", every(sweep_strays(files), STRAYS_EVERY), stop),
+            _forever("tidy", every(tidy, TIDY_EVERY), stop),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         on_ready()
@@ -136,6 +144,24 @@ async def do_due(database: Database, now: datetime) -> None:
                 database.doorbell.ring()
 
 
+def sweep(files: MediaFiles) -> Act:
+    """Removes the files of what was erased."""
+
+    async def act(database: Database, now: datetime) -> None:  # noqa: ARG001 - as all that is repeated
+        await media.sweep(database, files)
+
+    return act
+
+
+def sweep_strays(files: MediaFiles) -> Act:
+    """Removes files that no row speaks of."""
+
+    async def act(database: Database, now: datetime) -> None:
+        await media.sweep_strays(database, files, now)
+
+    return act
+
+
 async def tidy(database: Database, now: datetime) -> None:
     """Drop what has had its time (docs/privacy.md says how long each thing is kept)."""
     async with database.quiet_write() as conn:
@@ -150,6 +176,7 @@ async def tidy(database: Database, now: datetime) -> None:
         await undone.drop_old(conn, now - UNDONE_KEPT)
         await erasing.give_up(conn, now)
         await erasures.drop_old(conn, now)
+        await media.tidy(conn, now, TIDY_BATCH)
     for drop_old, kept in (
         (inbox.drop_old, INBOX_KEPT),
         (memberships.drop_answers, ANSWERS_KEPT),
@@ -188,7 +215,7 @@ async def _forever(
 
 
 async def _repeat(
-    act: Callable[[Database, datetime], Awaitable[None]],
+    act: Act,
     database: Database,
     now: Callable[[], datetime],
     every: timedelta,

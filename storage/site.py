@@ -59,6 +59,31 @@ async def lock_site(conn: Connection) -> SiteRow:
     return row
 
 
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """How many megabytes of files one person may have here, and all together."""
+
+    person_quota_mb: int
+    media_quota_mb: int
+
+
+READ_MEDIA_LIMITS = "select s.person_quota_mb, s.media_quota_mb from site s"
+
+
+async def read_media_limits(conn: Connection) -> MediaLimits:
+    row = await fetch_one(conn, MediaLimits, READ_MEDIA_LIMITS)
+    if row is None:
+        raise LookupError("the site row is missing: the database is not migrated")
+    return row
+
+
+SET_MEDIA_LIMITS = "update site set person_quota_mb = $1, media_quota_mb = $2"
+
+
+async def set_media_limits(conn: Connection, limits: MediaLimits) -> None:
+    await conn.execute(SET_MEDIA_LIMITS, limits.person_quota_mb, limits.media_quota_mb)
+
+
 SET_ORIGIN = "update site set origin = $1"
 
 

@@ -38,7 +38,8 @@ class Draft:
     """A thread or a reply before it is stored. `html` is safe; a reply has no title.
 
     `type` is the ActivityPub type that it federates as; one with a `poll` is a Question. `about` is
-    whom it is about, if its author says so: self, child or other.
+    whom it is about, if its author says so: self, child or other. `files` are the names of the
+    author's own files that `parts` shows.
     """
 
     title: str
@@ -51,3 +52,4 @@ class Draft:
     parts: Parts = NO_PARTS
     poll: PollDraft | None = None
     about: str = ""
+    files: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ import httpx
 from federation import receive
 from federation.context import Federation, open_federation
 from federation.fetch import Budget
+from forum.pictures import PictureMaker
 from forum.ports import Services
 from forum.site import Site
 from forum.text import ChildRenderer
@@ -30,6 +31,7 @@ from server.web_process import configuration
 from storage.actors import Actor
 from storage.communities import Community, read_unfiltered
 from storage.db import Database
+from storage.media_files import MediaFiles
 from storage.threads import Post
 from tests.badinput.net import Net, open_net
 from tests.factories import join, make_community, make_person, make_site, make_thread
@@ -216,7 +218,16 @@ async def open_world(dsn: str, directory: Path) -> AsyncIterator[World]:
             database, SITE, clock, renderer, ca_bundle=bundle, lookup=net.lookup, dial=net.dial
         )
         services = Services(
-            database, SITE, clock, renderer, fed.resolver, b"x" * 32, SmtpMailer(b"x" * 32)
+            database,
+            SITE,
+            clock,
+            renderer,
+            fed.resolver,
+            b"x" * 32,
+            SmtpMailer(b"x" * 32),
+            MediaFiles(directory / "media"),
+            PictureMaker(),
+            data_dir=directory,
         )
         settings = Settings(origin=SITE.origin)
         parts = Parts(services, fed, renderer)

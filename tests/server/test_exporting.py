@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from forum import exporting
+from forum.pictures import PictureMaker
 from forum.ports import Services
 from forum.text import ChildRenderer
 from server.exporting import Exporter
@@ -19,6 +20,7 @@ from storage import exports
 from storage.actors import Actor
 from storage.audience import Viewer
 from storage.db import Database
+from storage.media_files import MediaFiles
 from tests.factories import (
     SITE,
     join,
@@ -46,6 +48,8 @@ async def services(database: Database, tmp_path: Path) -> AsyncIterator[Services
         NoResolver(),
         b"x" * 32,
         SmtpMailer(b"x" * 32),
+        MediaFiles(tmp_path / "media"),
+        PictureMaker(),
         data_dir=tmp_path,
     )
     await renderer.close()

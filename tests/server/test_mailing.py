@@ -7,16 +7,19 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from forum import mail
 from forum.errors import Invalid
+from forum.pictures import PictureMaker
 from forum.ports import Mailer, MailFailed, Services
 from forum.text import ChildRenderer
 from server.mailing import LEASE, PAUSES, Post, SmtpMailer
 from storage import mails, smtp
 from storage.db import Database
+from storage.media_files import MediaFiles
 from storage.smtp import Smtp
 from tests.factories import SITE, make_admin, make_site
 from tests.federation.wire import MovableClock
@@ -33,14 +36,26 @@ async def office() -> AsyncIterator[PostOffice]:
 
 
 @pytest.fixture
-async def services(database: Database, office: PostOffice) -> AsyncIterator[Services]:
+async def services(
+    database: Database, office: PostOffice, tmp_path: Path
+) -> AsyncIterator[Services]:
     async with database.write() as conn:
         await make_site(conn)
         await smtp.save(conn, settings_of(office))
         await smtp.mark_tested(conn, MovableClock().now())
     renderer = ChildRenderer()
     mailer = SmtpMailer(SECRET)
-    yield Services(database, SITE, MovableClock(), renderer, NoResolver(), SECRET, mailer)
+    yield Services(
+        database,
+        SITE,
+        MovableClock(),
+        renderer,
+        NoResolver(),
+        SECRET,
+        mailer,
+        MediaFiles(tmp_path),
+        PictureMaker(),
+    )
     await renderer.close()
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.routing import Router
 
+from forum.pictures import PictureMaker
 from forum.ports import Services
 from forum.text import ChildRenderer
 from server.mailing import SmtpMailer
 from storage import sessions
 from storage.actors import Actor
 from storage.db import Database
+from storage.media_files import MediaFiles
 from tests.factories import SITE, make_site
 from tests.web.html import Page
 from web.routes import routes
@@ -115,12 +118,23 @@ def resolver() -> KnownCommunities:
 
 @pytest.fixture
 async def services(
-    database: Database, clock: SteadyClock, resolver: KnownCommunities
+    database: Database, clock: SteadyClock, resolver: KnownCommunities, tmp_path: Path
 ) -> AsyncIterator[Services]:
     renderer = ChildRenderer()
     async with database.write() as conn:
         await make_site(conn)
-    yield Services(database, SITE, clock, renderer, resolver, SECRET, SmtpMailer(SECRET))
+    yield Services(
+        database,
+        SITE,
+        clock,
+        renderer,
+        resolver,
+        SECRET,
+        SmtpMailer(SECRET),
+        MediaFiles(tmp_path / "media"),
+        PictureMaker(),
+        data_dir=tmp_path,
+    )
     await renderer.close()
 
 

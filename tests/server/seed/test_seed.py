@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from forum.pictures import PictureMaker
 from forum.ports import Services, SystemClock
 from forum.setup import complete_setup, ensure_site, issue_setup_token
 from forum.site import Site
@@ -17,6 +19,7 @@ from server.seed.script import read_script
 from storage.audience import NOBODY, Viewer
 from storage.communities import list_communities
 from storage.db import Database
+from storage.media_files import MediaFiles
 from storage.site import read_site
 from tests.factories import KEYPAIR, PASSWORD_HASH
 
@@ -35,12 +38,20 @@ class NoResolver:
 
 
 @pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
+async def services(database: Database, tmp_path: Path) -> AsyncIterator[Services]:
     renderer = ChildRenderer()
     async with database.write() as conn:
         await ensure_site(conn, SITE, SystemClock().now(), keypair=KEYPAIR)
     yield Services(
-        database, SITE, SystemClock(), renderer, NoResolver(), b"x" * 32, SmtpMailer(b"x" * 32)
+        database,
+        SITE,
+        SystemClock(),
+        renderer,
+        NoResolver(),
+        b"x" * 32,
+        SmtpMailer(b"x" * 32),
+        MediaFiles(tmp_path),
+        PictureMaker(),
     )
     await renderer.close()
 
