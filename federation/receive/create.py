@@ -33,7 +33,7 @@ async def receive_create(job: Job, create: Create) -> Change:
     if post.is_vote:
         return receive_votes(job, _own_votes(job, (post, *create.more)))
     addressed = create.addressed
-    if people := await people_addressed(job, (*post.addressed, *addressed)):
+    if people := await people_addressed(job, create, post):
         return take_message(job, post, people)
     is_public = PUBLIC in (post.addressed or addressed)
     draft, origin = draft_of(post), origin_of(post, job.source_uri, job.now)

@@ -19,9 +19,12 @@ def read_create(fields: Fields) -> Create:
     if isinstance(several, list) and len(several) > 1:
         return _votes(fields, actor, several)
     inner = object_of(fields)
-    if not isinstance(inner, dict):
-        return Create(id_of(fields), actor, uri(inner, "object"), addressed(fields))
-    return Create(id_of(fields), actor, _post_by(actor, inner), addressed(fields, inner))
+    has_audience = bool(fields.get("audience"))
+    if isinstance(inner, dict):
+        told, people = _post_by(actor, inner), addressed(fields, inner)
+        return Create(id_of(fields), actor, told, people, has_audience=has_audience)
+    told_id = uri(inner, "object")
+    return Create(id_of(fields), actor, told_id, addressed(fields), has_audience=has_audience)
 
 
 def read_update(fields: Fields) -> Update:

@@ -77,6 +77,7 @@ def parse_post(fields: Fields) -> Post:
         poll=read_poll(fields) if post_type == "Question" else None,
         context=optional_uri(fields.get("context")) or optional_uri(fields.get("conversation")),
         replies=_replies(fields.get("replies")),
+        has_audience=bool(fields.get("audience")),
     )
 
 

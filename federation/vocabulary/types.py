@@ -60,7 +60,8 @@ class Poll:
 class Post:
     """A thread or a reply. `title` is empty for a Note without a name.
 
-    A Note with a name, `in_reply_to` and no content is a vote in a poll (`is_vote`).
+    A Note with a name, `in_reply_to` and no content is a vote in a poll (`is_vote`). One that has
+    an `audience` is for a group (FEP-1b12).
     """
 
     id: str
@@ -81,6 +82,7 @@ class Post:
     poll: Poll | None = None
     context: str | None = None
     replies: str | None = None
+    has_audience: bool = False
 
     @property
     def is_public(self) -> bool:
@@ -120,6 +122,7 @@ class Create:
     object: Post | str
     addressed: tuple[str, ...]
     more: tuple[Post, ...] = ()
+    has_audience: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from storage.audience import NOBODY, UNKNOWN_SERVER, Viewer
 from storage.conversations import Conversation, list_people_unfiltered, read_conversation
 from storage.instances import save_software
 from storage.threads import Post, read_by_uri_unfiltered, read_post
-from tests.factories import join, make_community, make_person
+from tests.factories import join, make_community, make_person, make_remote_community
 from tests.federation.conftest import Here
 from tests.federation.peer import PUBLIC, Peer
 
@@ -267,3 +267,25 @@ async def test_pat13_what_is_sent_arrives_at_the_other_server(
     assert await deliver.step(here.fed) > 0
     copies = await here.fetch("select host from post_copies where post_id = $1", post.id)
     assert copies == [(ada.host,)]
+
+
+@pytest.mark.parametrize("way", ["audience", "audience_of_create", "known", "followers", "many"])
+async def test_what_is_written_in_a_community_elsewhere_and_names_somebody_here_is_no_message(
+    way: str, here: Here, peer: Peer, ada: Actor, rosa: Actor
+):
+    group = f"{peer.origin}/c/herd"
+    activity = message(peer, ada, [rosa.uri])
+    if way == "audience":
+        activity["object"]["audience"] = group
+    elif way == "audience_of_create":
+        activity["audience"] = group
+    elif way == "followers":
+        activity["object"]["cc"] = [f"{group}/followers"]
+    elif way == "many":
+        activity["object"]["cc"] = [f"{peer.origin}/users/{number}" for number in range(60)]
+    else:
+        async with here.database.write() as conn:
+            known = await make_remote_community(conn, name="herd")
+        activity["to"] = activity["object"]["to"] = [rosa.uri, known.uri]
+    assert await here.receive(activity) == ("refused", "not_for_us")
+    assert await here.fetch("select 1 from conversations") == []
