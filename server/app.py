@@ -16,7 +16,7 @@ from forum.pictures import PictureMaker
 from forum.ports import Services, SystemClock
 from forum.site import Site
 from forum.text import ChildRenderer
-from server import health
+from server import health, media
 from server.database import url_of
 from server.failures import Failures
 from server.mailing import SmtpMailer
@@ -102,6 +102,7 @@ def routes_of(parts: Parts) -> list[BaseRoute]:
     return [
         *federation_routes(parts.federation),
         *health.routes(parts.services.database),
+        *media.routes(parts.services, parts.federation),
         *web_routes(parts.services),
     ]
 

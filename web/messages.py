@@ -60,6 +60,8 @@ DONE: dict[str, str] = {
     "mail_removed": N_("Your address is deleted."),
     "export_asked": N_("Your copy is being made."),
     "list_taken": N_("Thank you. We are going through your list."),
+    "moved": N_("You have moved. The servers that know you are being told."),
+    "came_back": N_("You are here again, and can write."),
     "list_forgotten": N_("The list is forgotten."),
     "message_sent": N_("Your message is sent."),
     "message_accepted": N_("You can write to each other now."),
@@ -145,7 +147,7 @@ PROBLEMS: dict[str, str] = {
     ),
     "disk_full": N_("This server has no room left. Please tell the people who run it."),
     "describe_files": N_("Please describe it in a few words, or post it without a description."),
-    "files_gone": N_("A file waited too long and is gone. Please choose it again."),
+    "file_gone": N_("A file waited too long and is gone. Please choose it again."),
     "missing": N_("Please fill this in."),
     "empty": N_("Please fill this in."),
     "too_short": N_("This is too short."),
@@ -162,6 +164,18 @@ PROBLEMS: dict[str, str] = {
     ),
     "tells_much": N_("It may say more about somebody than you want. Please look at the list."),
     "too_many_wishes": N_("There is no room for more. Undo something that you no longer need."),
+    "moved": N_("You have moved to another account. Write with that one, or take the move back."),
+    "moved_lately": N_("You moved less than 30 days ago. Please wait a little."),
+    "moved_on": N_("That account has moved on itself."),
+    "not_known_as": N_(
+        "The new account does not name this one yet. Name it there as an old account, then come "
+        "back."
+    ),
+    "not_elsewhere": N_("Please name the account of a person on another server."),
+    "account_not_found": N_(
+        "No account was found there. The address may be wrong, or that server may not be answering."
+    ),
+    "too_many_names": N_("You have named five accounts already."),
     "bad_list": N_("This does not look like a list. Please give the file as it was fetched."),
     "other_list": N_("The columns are those of another list. Please choose which one it is."),
     "too_many_lines": N_("These are too many lines. Please bring at most 10,000 at once."),

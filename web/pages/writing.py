@@ -19,6 +19,7 @@ from storage.db import Connection
 from storage.threads import Post, read_post
 from web import respond
 from web.i18n import LOCALES
+from web.pages import carrying
 from web.pages.asides import Asides, agree, asides_of, read_about
 from web.pages.communities import find_community
 from web.pages.front import address_of
@@ -50,6 +51,7 @@ class WriteView:
     asides: Asides
     fragments: list[Fragment]
     fragments_mark: str
+    files: tuple[carrying.Carried, ...]
 
 
 async def show_new_thread(visit: Visit, conn: Connection) -> Response:
@@ -64,12 +66,14 @@ async def start_thread(visit: Visit) -> Response:
     async with services.database.read() as conn:
         community = await _writable(visit, conn)
     with visit.form.checked():
+        chosen = await carrying.take_in(visit)
         draft = await _draft(visit, community, is_thread=True)
         fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
             await _require_told(visit, conn, community)
             author, key = await own(visit, conn), _submission(visit)
+            draft = await carrying.carry(visit, conn, draft, chosen, key)
             if fresh is not None:
                 post = await aliases.start_unnamed_thread(
                     conn, fresh, author, community, draft, now=visit.now, submission=key
@@ -96,12 +100,14 @@ async def reply(visit: Visit) -> Response:
         parent = await _parent(visit, conn, visit.form.values.get("to", ""))
         community = await _writable_around(visit, conn, parent)
     with visit.form.checked():
+        chosen = await carrying.take_in(visit)
         draft = await _draft(visit, community, is_thread=False)
         fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
             await _require_told(visit, conn, community)
             author, key = await own(visit, conn), _submission(visit)
+            draft = await carrying.carry(visit, conn, draft, chosen, key)
             if fresh is not None:
                 post = await aliases.reply_unnamed(
                     conn, fresh, author, parent, draft, now=visit.now, submission=key
@@ -140,6 +146,10 @@ def _check_fragments(visit: Visit, *texts: str) -> None:
         visit.form.fail("check", "tells_much")
 
 
+def _descriptions(visit: Visit) -> list[str]:
+    return [one.alt for one in carrying.chosen_in(visit.form)]
+
+
 async def _draft(visit: Visit, community: CommunityView, *, is_thread: bool) -> Draft:
     """The checked and rendered text of the form; counted, so that nobody floods a community."""
     form = visit.form
@@ -150,7 +160,7 @@ async def _draft(visit: Visit, community: CommunityView, *, is_thread: bool) -> 
     async with visit.services.database.read() as conn:
         about = read_about(visit, await asides_of(visit, conn, community, is_thread=is_thread))
     form.stop_if_wrong()
-    _check_fragments(visit, title, source, note)
+    _check_fragments(visit, title, source, note, *_descriptions(visit))
     form.stop_if_wrong()
     await visit.count("post", most=POSTS_PER_HOUR, per=timedelta(hours=1))
     draft = await text.compose(
@@ -206,7 +216,9 @@ async def _page(
         withdrawn = writing.instead == "withdrawn"
         raise NotAllowed("federation_withdrawn" if withdrawn else "not_a_member")
     language = (parent.language if parent else "") or visit.words.locale
+    files = await carrying.carried_by(visit, conn)
     said = [visit.form.values.get(name, "") for name in ("title", "source", "content_note")]
+    said += _descriptions(visit)
     fragments = find_fragments(*said) if "check" in visit.form.errors else []
     view = WriteView(
         community=community,
@@ -220,6 +232,7 @@ async def _page(
         asides=await asides_of(visit, conn, community, is_thread=parent is None),
         fragments=fragments,
         fragments_mark=mark_of(fragments),
+        files=files,
     )
     template = "thread_new.html" if parent is None else "reply.html"
     status = 422 if visit.form.errors else 200
