@@ -20,9 +20,11 @@ from web.viewer import bind_forms, is_secure
 from web.visit import CachedPage, Visit
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+CSP = b"content-security-policy"
+ALONE = b"default-src 'none'; sandbox"
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), browsing-topics=(), interest-cohort=()"
 YEAR = 31536000
 PRIVATE = b"private, no-store"
@@ -79,7 +81,7 @@ class Shell:
 def security_headers(site: Site) -> tuple[tuple[bytes, bytes], ...]:
     """The headers of every answer of this edge."""
     headers = [
-        (b"content-security-policy", POLICY.encode()),
+        (CSP, POLICY.encode()),
         (b"referrer-policy", b"same-origin"),
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
@@ -199,6 +201,17 @@ def see_other(site: Site, location: str) -> Response:
         *security_headers(site),
     )
     return Raw(b"", list(headers), 303)
+
+
+def picture(site: Site, body: bytes, media_type: str, cache_control: bytes) -> Response:
+    """A picture. Whatever is in it, opened by itself it runs nothing and asks nobody."""
+    headers = [
+        (b"content-type", media_type.encode()),
+        (b"cache-control", cache_control),
+        (b"vary", b"Accept, Cookie"),
+        *((CSP, ALONE) if name == CSP else (name, value) for name, value in security_headers(site)),
+    ]
+    return Raw(body, headers)
 
 
 def file(site: Site, body: bytes, media_type: str, cache_control: bytes) -> Response:

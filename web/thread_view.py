@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 from markupsafe import escape
 
+from storage.parts import parts_of
 from storage.threads import PostMark, PostView
 from web.answers import Fact, post_fact
 from web.i18n import Words
+from web.own_files import OwnFile, own_files
 from web.visit import Web
 
 FOLDED_FROM = 4  # a branch this deep can be folded away
@@ -42,6 +44,7 @@ class Body:
     post: PostView
     name: str
     reach: Fact
+    files: tuple[OwnFile, ...] = ()
 
 
 def fragment(web: Web, words: Words, post: PostView, *, audience: str) -> str:
@@ -50,7 +53,8 @@ def fragment(web: Web, words: Words, post: PostView, *, audience: str) -> str:
     found = web.fragments.get(key)
     if found is None:
         name = post.author_display or post.author_name
-        body = Body(post, name, post_fact(words, audience))
+        files = own_files(web.services.site, parts_of(post.parts)) if post.is_local else ()
+        body = Body(post, name, post_fact(words, audience), files)
         found = str(web.templates.part(words.locale, "_post.html", "post", body))
         web.fragments.put(key, found)
     return found

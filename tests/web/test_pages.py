@@ -16,8 +16,8 @@ Open = Callable[..., Browser]
 
 LARGEST = 100_000
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 PUBLIC = ["/", "/communities", "/c/place", "/c/quiet", "/sign-in", "/sign-up", "/about",
           "/privacy", "/help", "/no/such/page", "/t/abc", "/i/nothing"]  # fmt: skip
