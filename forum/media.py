@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from forum.errors import Invalid
+from forum import access
+from forum.errors import Invalid, NotFound
 from forum.pictures import HEAD_BYTES, Kind, Made, PictureRefused, Pictures, recognise
 from forum.site import Site
 from forum.standing import person_behind
@@ -26,8 +27,10 @@ from storage.audience import Viewer
 from storage.db import Connection, Database
 from storage.ids import new_id
 from storage.media import Medium
-from storage.media_files import MediaFiles, new_name
+from storage.media_files import NAME, VARIANT, MediaFiles, new_name
 from storage.parts import Attachment
+from storage.sessions import Member
+from storage.site import MediaLimits
 
 MEGABYTE = 1024 * 1024
 PICTURE_BYTES = 10 * MEGABYTE
@@ -101,6 +104,13 @@ async def keep(
     return medium
 
 
+async def set_limits(conn: Connection, admin: Member, limits: MediaLimits) -> None:
+    """How much may be kept. What is there already stays. Raises NotFound for who may not say."""
+    if not access.may_administer(admin):
+        raise NotFound
+    await sites.set_media_limits(conn, limits)
+
+
 async def attachments_of(
     conn: Connection, site: Site, owner_id: int, chosen: Sequence[Chosen], *, described: bool = True
 ) -> tuple[Attachment, ...]:
@@ -136,12 +146,16 @@ def attachment_of(site: Site, medium: Medium, alt: str) -> Attachment:
 
 def names_in(site: Site, attachments: Sequence[Attachment]) -> list[str]:
     """The names of our own files among what a post carries."""
+    found = (own_file(site, one) for one in attachments)
+    return [name for name, _ in (file for file in found if file)]
+
+
+def own_file(site: Site, attachment: Attachment) -> tuple[str, str] | None:
+    """The name and the variant of a file of ours that a post carries; None of another's."""
     prefix = f"{site.origin}/media/"
-    return [
-        one.url.removeprefix(prefix).partition("/")[0]
-        for one in attachments
-        if one.url.startswith(prefix)
-    ]
+    name, _, variant = attachment.url.removeprefix(prefix).partition("/")
+    is_ours = attachment.url.startswith(prefix) and NAME.fullmatch(name)
+    return (name, variant) if is_ours and VARIANT.fullmatch(variant) else None
 
 
 async def bind(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from storage import dump, schema
 from storage import site as sites
 from storage.db import Connection, Database
 from storage.dump import Sequence, Table
+from storage.media_files import INCOMING
 
 
 async def backup(settings: Settings, path: Path) -> Manifest:
@@ -69,7 +71,8 @@ async def _write(conn: Connection, writer: Writer, settings: Settings, secret: b
     tables = [await _write_table(conn, writer, table) for table in await dump.list_tables(conn)]
     files = {SECRET_FILE: _write_secret(writer, secret)}
     for name, file in _media(settings):
-        files[name] = writer.add_file(f"files/{name}", file)
+        with suppress(FileNotFoundError):  # erased since it was listed
+            files[name] = writer.add_file(f"files/{name}", file)
     return Manifest(
         format=archive.FORMAT,
         made_at=datetime.now(UTC),
@@ -100,9 +103,11 @@ def _write_secret(writer: Writer, secret: bytes) -> str:
 
 
 def _media(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """What members uploaded, by its path below the data directory."""
-    for file in sorted((settings.data_dir / MEDIA).rglob("*")):
-        if file.is_file() and not file.is_symlink():
+    """What members uploaded, by its path below the data directory; not what is being received."""
+    root = settings.data_dir / MEDIA
+    for file in sorted(root.rglob("*")):
+        is_whole = file.relative_to(root).parts[0] != INCOMING
+        if is_whole and file.is_file() and not file.is_symlink():
             yield str(file.relative_to(settings.data_dir)), file
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import IO
 import msgspec
 
 from federation.render.document import PUBLIC, Document, time_text, with_context
-from forum import exporting
+from forum import exporting, media
 from forum.ports import Services
 from storage import actors, belongings, exports
 from storage.actors import Actor
@@ -29,6 +29,8 @@ from storage.audience import Viewer
 from storage.belongings import Place
 from storage.db import Connection
 from storage.exports import Export
+from storage.media import Medium, list_own
+from storage.parts import Attachment, parts_of
 from storage.threads import Post
 from web.assets import Assets
 from web.templating import Templates
@@ -58,11 +60,21 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file of the post, by where it is in the copy."""
+
+    kind: str
+    path: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One post on the page."""
 
     post: Post
     community: str
+    files: list[ShownFile]
 
 
 class NotWanted(Exception):
@@ -148,6 +160,7 @@ class Exporter:
             archive.writestr("everything_else.json", _json(msgspec.to_builtins(_plain(told))))
             await self._write_page(archive, told, locale, self._posts(viewer), progress)
             await self._write_outbox(archive, owner, self._posts(viewer), progress)
+            await self._write_files(archive, viewer)
 
     async def _gather(self, conn: Connection, viewer: Viewer, owner: Actor) -> Told:
         return Told(
@@ -192,7 +205,8 @@ class Exporter:
         with archive.open("index.html", "w") as page:
             page.write(part("opening", told))
             async for post, place in posts:
-                page.write(part("post", Shown(post, place.community)))
+                files = [ShownFile(one.kind, one.url, one.alt) for one in self._files_of(post)]
+                page.write(part("post", Shown(post, place.community, files)))
                 await progress.one_more()
             page.write(part("closing"))
 
@@ -209,10 +223,41 @@ class Exporter:
             out.write(msgspec.json.encode(head)[:-1] + b',"orderedItems":[')
             count = 0
             async for post, place in posts:
-                out.write((b",\n" if count else b"\n") + _json(create_of(owner, post, place)))
+                create = create_of(owner, post, place, self._files_of(post))
+                out.write((b",\n" if count else b"\n") + _json(create))
                 count += 1
                 await progress.one_more()
             out.write(b'\n],"totalItems":%d}\n' % count)
+
+    async def _write_files(self, archive: zipfile.ZipFile, viewer: Viewer) -> None:
+        """Pictures as JPEG, recordings as they came. What is erased meanwhile is left out."""
+        async for medium in self._media(viewer):
+            variant = "full.jpg" if medium.kind == "image" else medium.variants[0]["name"]
+            path = self._services.media.path(medium.name, variant)
+            with contextlib.suppress(FileNotFoundError):
+                await asyncio.to_thread(
+                    archive.write, path, _path_of(medium.name, variant), zipfile.ZIP_STORED
+                )
+
+    async def _media(self, viewer: Viewer) -> AsyncIterator[Medium]:
+        after = 0
+        while True:
+            async with self._services.database.read() as conn:
+                batch = await list_own(conn, viewer, after=after, limit=BATCH)
+            for medium in batch:
+                yield medium
+            if len(batch) < BATCH:
+                return
+            after = batch[-1].id
+
+    def _files_of(self, post: Post) -> list[Attachment]:
+        """What a post carries, each file of ours by where it is in the copy."""
+        site, shown = self._services.site, []
+        for one in parts_of(post.parts).attachments:
+            file = media.own_file(site, one)
+            path = _path_of(*file) if file else one.url
+            shown.append(msgspec.structs.replace(one, url=path, preview_url=None))
+        return shown
 
     async def _note(self, export: Export, done: int, total: int) -> None:
         until = self._services.clock.now() + LEASE
@@ -261,7 +306,7 @@ def actor_of(owner: Actor) -> Document:
     )
 
 
-def create_of(owner: Actor, post: Post, place: Place) -> Document:
+def create_of(owner: Actor, post: Post, place: Place, files: Sequence[Attachment] = ()) -> Document:
     """The Create of one post, with its source, for a program that reads an outbox."""
     to = [PUBLIC] if post.audience == "public" else []
     cc = [] if place.community_uri is None else [place.community_uri]
@@ -284,6 +329,8 @@ def create_of(owner: Actor, post: Post, place: Place) -> Document:
         "audience": place.community_uri,
         "updated": None if post.edited_at is None else time_text(post.edited_at),
     }
+    if files:
+        note["attachment"] = [_document_of(file) for file in files]
     note |= {key: value for key, value in optional.items() if value}
     return {
         "id": f"{post.uri}/activity",
@@ -294,6 +341,20 @@ def create_of(owner: Actor, post: Post, place: Place) -> Document:
         "published": note["published"],
         "object": note,
     }
+
+
+def _document_of(file: Attachment) -> Document:
+    """As Mastodon writes it in its own copies: a path in the archive for an address."""
+    return {
+        "type": "Document",
+        "mediaType": file.media_type,
+        "url": file.url,
+        "name": file.alt or None,
+    }
+
+
+def _path_of(name: str, variant: str) -> str:
+    return f"media/{name}.{variant}"
 
 
 def _plain(told: Told) -> dict[str, object]:

@@ -21,7 +21,7 @@ import uvloop
 from federation import backfill, catchup, deliver, publish, receive, synchronization
 from forum import closing, departures, erasing, exporting, mail, media, messages, polls, roles
 from server import metrics
-from server.app import open_parts
+from server.app import Parts, open_parts
 from server.erased_log import ErasedLog
 from server.exporting import Exporter
 from server.importing import Importer
@@ -51,6 +51,7 @@ from storage.media_files import MediaFiles
 log = logging.getLogger(__name__)
 
 Act = Callable[[Database, datetime], Awaitable[None]]
+Loop = Callable[[], Coroutine[Any, Any, None]]
 
 STOP_SECONDS = 25.0  # a delivery that hangs is dropped after this: its lease ends by itself
 DUE_EVERY = timedelta(seconds=5)
@@ -85,38 +86,14 @@ async def run_worker(
     keep_what_is_loaded()
     address = settings.metrics_address if shows_metrics else None
     figures = await metrics.serve(parts.services.database, address) if address else None
-    name = f"{socket.gethostname()}/{os.getpid()}"
-    database, clock = parts.services.database, parts.services.clock
-    erased = ErasedLog(settings)
-    post = Post(parts.services)
-    files = parts.services.media
-
-    def every(act: Act, period: timedelta) -> Callable[[], Coroutine[Any, Any, None]]:
-        return lambda: _repeat(act, database, clock.now, period, stop)
-
-    importer = Importer(parts.services)
-    exporter = Exporter(parts.services, settings.data_dir / exporting.DIRECTORY)
     try:
-        loops = [
-            _forever("receive", lambda: receive.run(parts.federation, stop), stop),
-            _forever("publish", lambda: publish.run(parts.federation, stop), stop),
-            _forever("deliver", lambda: deliver.run(parts.federation, stop, name), stop),
-            _forever("catch up", lambda: catchup.run(parts.federation, stop), stop),
-            _forever("compare", lambda: synchronization.run(parts.federation, stop), stop),
-            _forever("read again", lambda: backfill.run(parts.federation, stop), stop),
-            _forever("copies", lambda: exporter.run(stop), stop),
-            _forever("lists", lambda: importer.run(stop), stop),
-            _forever("mail", lambda: post.run(stop), stop),
-            _forever("due", every(do_due, DUE_EVERY), stop),
-            _forever("remember", every(erased.write, DUE_EVERY), stop),
-            _forever("files", every(sweep(files), SWEEP_EVERY), stop),
-            _forever("strays", every(sweep_strays(files), STRAYS_EVERY), stop),
-            _forever("tidy", every(tidy, TIDY_EVERY), stop),
+        tasks = [
+            asyncio.create_task(_forever(name, make, stop))
+            for name, make in _loops(parts, settings, stop).items()
         ]
-        tasks = [asyncio.create_task(loop) for loop in loops]
         on_ready()
         await stop.wait()
-        database.doorbell.ring()  # wakes those that wait for work
+        parts.services.database.doorbell.ring()  # wakes those that wait for work
         _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
         for task in late:
             task.cancel()
@@ -125,6 +102,35 @@ async def run_worker(
         if figures is not None:
             figures.close()
         await parts.close()
+
+
+def _loops(parts: Parts, settings: Settings, stop: asyncio.Event) -> dict[str, Loop]:
+    """What a worker does, each for as long as it is not stopped."""
+    federation, services = parts.federation, parts.services
+    erased, post = ErasedLog(settings), Post(services)
+    importer = Importer(services)
+    exporter = Exporter(services, settings.data_dir / exporting.DIRECTORY)
+    name = f"{socket.gethostname()}/{os.getpid()}"
+
+    def every(act: Act, period: timedelta) -> Loop:
+        return lambda: _repeat(act, services.database, services.clock.now, period, stop)
+
+    return {
+        "receive": lambda: receive.run(federation, stop),
+        "publish": lambda: publish.run(federation, stop),
+        "deliver": lambda: deliver.run(federation, stop, name),
+        "catch up": lambda: catchup.run(federation, stop),
+        "compare": lambda: synchronization.run(federation, stop),
+        "read again": lambda: backfill.run(federation, stop),
+        "copies": lambda: exporter.run(stop),
+        "lists": lambda: importer.run(stop),
+        "mail": lambda: post.run(stop),
+        "due": every(do_due, DUE_EVERY),
+        "remember": every(erased.write, DUE_EVERY),
+        "files": every(sweep(services.media), SWEEP_EVERY),
+        "strays": every(sweep_strays(services.media), STRAYS_EVERY),
+        "tidy": every(tidy, TIDY_EVERY),
+    }
 
 
 async def do_due(database: Database, now: datetime) -> None:
@@ -201,9 +207,7 @@ async def _run_until_signal(
     await run_worker(settings, stop, on_ready, shows_metrics=shows_metrics)
 
 
-async def _forever(
-    name: str, make: Callable[[], Coroutine[Any, Any, None]], stop: asyncio.Event
-) -> None:
+async def _forever(name: str, make: Loop, stop: asyncio.Event) -> None:
     """The one catch-all: a loop that raises is told of and starts again."""
     while not stop.is_set():
         try:

@@ -68,6 +68,13 @@ async def add(conn: Connection, medium: Medium) -> int:
     return total
 
 
+BYTES_OF_ALL = "select bytes from media_use"
+
+
+async def bytes_of_all(conn: Connection) -> int:
+    return int(await conn.fetchval(BYTES_OF_ALL) or 0)
+
+
 BYTES_OF = """
 select coalesce(sum(m.bytes), 0) from media m
 where m.owner_id = any (array(select n.id from names_of($1) n))

@@ -190,7 +190,7 @@ BY_LINK_STATEMENTS = {
     "storage.threads.READ", "storage.threads.READ_BY_URI", "storage.threads.READ_THREAD",
     "storage.threads.LIST_MARKS", "storage.threads.COUNT_UP_TO",
     "storage.threads.LIST_PATHS_BEFORE", "storage.threads.LIST_OUTBOX",
-    "storage.threads.READ_MODERATED",
+    "storage.threads.READ_MODERATED", "storage.media.FIND",
 }  # fmt: skip
 
 
