@@ -127,6 +127,20 @@ class AccountClosed(Event, frozen=True):
     erasure_id: int
 
 
+class AccountMoved(Event, frozen=True):
+    """Somebody here is an account elsewhere from now on."""
+
+    actor_id: int
+    target_id: int
+
+
+class MoveTakenBack(Event, frozen=True):
+    """Somebody here is not that account after all."""
+
+    actor_id: int
+    target_id: int
+
+
 class CopiesRecalled(Event, frozen=True):
     """One server is to erase all that it was given. `after` is the last post it was told of."""
 
@@ -153,6 +167,8 @@ KINDS: dict[str, type[Event]] = {
         FollowAnswered,
         DeletionDone,
         AccountClosed,
+        AccountMoved,
+        MoveTakenBack,
         CopiesRecalled,
     )
 }

@@ -50,10 +50,39 @@ async def receive_move(
         raise NotAllowed("moved")
     for actor in (old, new):  # whoever comes back was moved until now
         await require_active(conn, replace(actor, moved_to=None))
+    await carry_all(conn, old, new, now, may_enter_closed=may_enter_closed)
+
+
+async def receive_return(conn: Connection, actor: Actor) -> None:
+    """Their own server says that they have not moved after all.
+
+    They may speak again. No standing comes back with them: they left, and can ask again.
+    """
+    if actor.is_local:
+        raise Invalid("not_elsewhere")
+    await moves.hold(conn, [actor.id])
+    await moves.stay(conn, actor.id)
+
+
+async def carry_all(
+    conn: Connection,
+    old: Actor,
+    new: Actor,
+    now: datetime,
+    *,
+    may_enter_closed: bool,
+    leaves: bool = True,
+) -> None:
+    """The old account is the new one, with its standings here and with who blocked it.
+
+    `leaves`: that the old one is in those communities no more.
+    """
     await moves.move(conn, old.id, new.id, now)
     await moves.carry_blocks(conn, old.id, new.id, now)
     for standing in await moves.list_standings_unfiltered(conn, old.id):
-        await _carry(conn, old, new, standing, now, may_enter_closed=may_enter_closed)
+        await _carry(
+            conn, old, new, standing, now, may_enter_closed=may_enter_closed, leaves=leaves
+        )
 
 
 async def _carry(
@@ -64,6 +93,7 @@ async def _carry(
     now: datetime,
     *,
     may_enter_closed: bool,
+    leaves: bool,
 ) -> None:
     """Give the new account what the old one was to a community of this server."""
     community_id = standing.community_id
@@ -81,7 +111,7 @@ async def _carry(
     if state == "accepted" and known is not None and known.state == "asked" and known.follow_body:
         answer = FollowAnswered(community_id, new.id, True, known.follow_body)
         await record_event(conn, answer)
-    if state in ("accepted", "asked") and standing.role != "owner":
+    if leaves and state in ("accepted", "asked") and standing.role != "owner":
         await memberships.change_state(
             conn, community_id, old.id, "left", now, when=("asked", "accepted")
         )

@@ -15,6 +15,7 @@ from forum.site import Site
 from storage.db import Database
 from storage.media_files import MediaFiles
 from storage.smtp import Smtp
+from storage.threads import Post
 
 
 class Clock(Protocol):
@@ -41,6 +42,9 @@ class Resolver(Protocol):
         None when nobody is found, or their server may not be asked.
         """
 
+    async def software_of(self, host: str) -> str | None:
+        """What a server says that it runs, asked now and then; None if it says nothing."""
+
 
 class Renderer(Protocol):
     """Markdown to safe HTML, in a child process that is killed when it takes too long."""
@@ -51,28 +55,18 @@ class Renderer(Protocol):
 class RemotePictures(Protocol):
     """Pictures of other servers, made anew. Waits for them: never with a connection in hand."""
 
-    async def find(
-        self, post_id: int, url: str, host: str, variant: str, *, is_public: bool
-    ) -> Path | None:
+    async def find(self, post: Post, url: str, variant: str) -> Path | None:
         """The file of a picture that a post carries; None when it cannot be had now.
 
-        `host` is the server of the post's author. One of a post that is not public is asked for
-        in the name of this server.
+        The caller has seen to it that the post may be seen. One of a post that is not public is
+        asked for in the name of this server.
         """
 
 
 class NoRemotePictures:
     """Where nothing is fetched."""
 
-    async def find(
-        self,
-        post_id: int,  # noqa: ARG002 - the port's shape
-        url: str,  # noqa: ARG002
-        host: str,  # noqa: ARG002
-        variant: str,  # noqa: ARG002
-        *,
-        is_public: bool,  # noqa: ARG002
-    ) -> Path | None:
+    async def find(self, post: Post, url: str, variant: str) -> Path | None:  # noqa: ARG002 - the port's shape
         return None
 
 

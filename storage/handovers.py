@@ -27,7 +27,7 @@ imports as (delete from imports where account_id = $1)
 delete from exports where account_id = $1
 """
 
-SHOW_AS = "update actors set display_name = $2 where id = $1 and is_local"
+SHOW_AS = "update actors set display_name = $2, also_known_as = '{}' where id = $1 and is_local"
 
 
 async def hand_over(

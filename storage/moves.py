@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.db import Connection, fetch_all
+from storage.db import Connection, fetch_all, fetch_one
 
 # In the order of their ids: two moves at once wait for each other, and never in a circle.
 HOLD = """
@@ -24,6 +24,38 @@ select exists (
 SET = "update actors set moved_to = $2, moved_at = $3 where id = $1"
 
 COME_BACK = "update actors set moved_to = null, moved_at = null where id = $1 and moved_to = $2"
+
+LOOKS_AFTER = """
+select exists (
+  select 1 from memberships
+  where actor_id = $1 and state = 'accepted' and role in ('moderator', 'owner'))
+"""
+
+# When it was stays, so that nobody goes to and fro.
+STAY = "update actors set moved_to = null where id = $1"
+
+READ_MOVED = """
+select moved_to, moved_at from actors where id = $1
+"""
+
+SET_NAMES = "update actors set also_known_as = $2 where id = $1 and is_local"
+
+# Whoever was given a post of theirs, runs a community that they are or were in, or has the account
+# that they are now. Who knows only a name for one thread is not among them.
+LIST_HOSTS = """
+select h.host from (
+  select c.host
+  from posts p
+  join post_copies c on c.post_id = p.id
+  where p.author_id = $1
+  union
+  select g.host from memberships m
+  join actors g on g.id = m.community_id and not g.is_local
+  where m.actor_id = $1 and m.joined_at is not null
+  union
+  select n.host from actors n where n.id = $2 and not n.is_local) h
+order by h.host
+"""
 
 LIST_STANDINGS = """
 select m.community_id, m.state, m.role, m.stopped_until
@@ -73,6 +105,14 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedAway:
+    """Who somebody is now, if they moved; and when they last did."""
+
+    moved_to: int | None
+    moved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What somebody is to a community of this server."""
 
@@ -97,6 +137,31 @@ async def move(conn: Connection, old_id: int, new_id: int, now: datetime) -> Non
     """The old one is the new one; who comes back to an account that they left is that again."""
     await conn.execute(COME_BACK, new_id, old_id)
     await conn.execute(SET, old_id, new_id, now)
+
+
+async def stay(conn: Connection, actor_id: int) -> None:
+    """Somebody is the account that they were; when they moved is not forgotten."""
+    await conn.execute(STAY, actor_id)
+
+
+async def looks_after_any(conn: Connection, actor_id: int) -> bool:
+    """Whether a community would be without this moderator or owner."""
+    return bool(await conn.fetchval(LOOKS_AFTER, actor_id))
+
+
+async def read_moved_unfiltered(conn: Connection, actor_id: int) -> MovedAway | None:
+    """Whether and when an account moved."""
+    return await fetch_one(conn, MovedAway, READ_MOVED, actor_id)
+
+
+async def set_names(conn: Connection, actor_id: int, uris: list[str]) -> None:
+    """Other accounts that somebody of this server says to be too."""
+    await conn.execute(SET_NAMES, actor_id, uris)
+
+
+async def list_hosts_unfiltered(conn: Connection, actor_id: int, new_id: int) -> list[str]:
+    """Servers that have met this person under their own name, and that of the new account."""
+    return [row["host"] for row in await conn.fetch(LIST_HOSTS, actor_id, new_id)]
 
 
 async def list_standings_unfiltered(conn: Connection, actor_id: int) -> list[Standing]:

@@ -110,8 +110,8 @@ PROBLEMS: dict[str, str] = {
     ),
     "consent_needed": N_("Please read this and agree, or write where posts stay on this server."),
     "federation_withdrawn": N_(
-        "You took back your consent that what you write is sent to other servers, and in this "
-        "community it is. You can give it again in your settings, under “What you agreed to”."
+        "You took back your consent that what you write is sent to other servers, and here it "
+        "would be. You can give it again in your settings, under “What you agreed to”."
     ),
     "not_offered": N_("This server does not do that, so there is nothing to agree to."),
     "conflict": N_("Somebody was faster. Please look at the page again."),

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from forum.errors import NotFound
 from forum.ports import Services
 from storage.db import Connection
-from web.door import Act, ActDoor, Show, ShowDoor
+from web.door import Act, ActDoor, Show, ShowDoor, WaitDoor
 from web.pages import (
     admin,
     blocks,
@@ -28,14 +28,17 @@ from web.pages import (
     invitations,
     joining,
     mail,
+    media_limits,
     members,
     messages,
     moderation,
+    moving,
     names,
     new_people,
     noticing,
     passkeys,
     people,
+    pictures,
     posts,
     recalling,
     receipts,
@@ -85,6 +88,7 @@ SHOWN: tuple[tuple[str, Show], ...] = (
     ("/settings/export", taking.show_export),
     ("/settings/import", importing.show_import),
     ("/settings/import/{id}", importing.show_result),
+    ("/settings/move", moving.show_move),
     ("/settings/security", security.show_security),
     ("/settings/security/code", security.show_generator),
     ("/settings/passkeys", passkeys.show_keys),
@@ -97,6 +101,7 @@ SHOWN: tuple[tuple[str, Show], ...] = (
     ("/admin/mail/arrived/{token}", mail.show_arrived),
     ("/admin/people", mail.show_people),
     ("/admin/sign-up", new_people.show_sign_up_settings),
+    ("/admin/files", media_limits.show_media_limits),
     ("/sign-up/{token}", entering.show_invited),
     ("/settings/export/file", taking.fetch_export),
     ("/sign-up", entering.show_sign_up),
@@ -108,6 +113,11 @@ SHOWN: tuple[tuple[str, Show], ...] = (
     ("/help", front.show_help),
     ("/robots.txt", files.show_robots),
     ("/away", files.leave_quickly),
+)
+
+WAITED_FOR: tuple[tuple[str, Act], ...] = (
+    ("/media/remote/{id}/{n}", pictures.show_full),
+    ("/media/remote/{id}/{n}/small", pictures.show_small),
 )
 
 DONE: tuple[tuple[str, Act], ...] = (
@@ -163,6 +173,10 @@ DONE: tuple[tuple[str, Act], ...] = (
     ("/settings/password", people.change_password),
     ("/settings/export", taking.make_export),
     ("/settings/import", importing.bring),
+    ("/settings/move", moving.move),
+    ("/settings/move/back", moving.come_back),
+    ("/settings/move/names", moving.add_name),
+    ("/settings/move/names/drop", moving.drop_name),
     ("/settings/import/forget", importing.forget),
     ("/settings/security/sessions", security.end_sessions),
     ("/settings/security/idle", security.choose_idle),
@@ -187,6 +201,7 @@ DONE: tuple[tuple[str, Act], ...] = (
     ("/admin/mail/drop", mail.throw_away),
     ("/admin/people", mail.hand_over),
     ("/admin/sign-up", new_people.save_sign_up_settings),
+    ("/admin/files", media_limits.save_media_limits),
     ("/admin/invite", new_people.invite),
     ("/admin/turn-away", new_people.turn_away),
     ("/admin/facts", admin.save_facts),
@@ -202,7 +217,8 @@ def routes(services: Services) -> list[BaseRoute]:
     web = open_web(services)
     shown = [Route(path, ShowDoor(web, show), methods=["GET"]) for path, show in SHOWN]
     done = [Route(path, ActDoor(web, act), methods=["POST"]) for path, act in DONE]
-    return [*shown, *done, Route("/{path:path}", ShowDoor(web, _show_nothing))]
+    waited = [Route(path, WaitDoor(web, show), methods=["GET"]) for path, show in WAITED_FOR]
+    return [*shown, *waited, *done, Route("/{path:path}", ShowDoor(web, _show_nothing))]
 
 
 async def _show_nothing(visit: Visit, conn: Connection) -> Response:  # noqa: ARG001 - a door's shape

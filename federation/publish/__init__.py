@@ -16,6 +16,7 @@ from federation.publish.edits import publish_edit, publish_tally
 from federation.publish.erasing import publish_closing, publish_deletion_done, publish_recall
 from federation.publish.membership import publish_answer, publish_asking, publish_leaving
 from federation.publish.messages import publish_message
+from federation.publish.moving import publish_move, publish_return
 from federation.publish.personal import publish_reaction, publish_taking_back, publish_vote
 from federation.publish.press import Press
 from federation.publish.threads import publish_erasure, publish_post, publish_removal
@@ -44,6 +45,8 @@ PUBLISHERS: dict[str, Publisher] = {
     "FollowAnswered": publish_answer,
     "DeletionDone": publish_deletion_done,
     "AccountClosed": publish_closing,
+    "AccountMoved": publish_move,
+    "MoveTakenBack": publish_return,
     "CopiesRecalled": publish_recall,
 }
 

@@ -11,7 +11,7 @@ from federation.receive.drafts import draft_of, fit, require_wide_enough
 from federation.receive.job import Change, Job, Later, nothing
 from federation.receive.posts import author_of, from_its_origin, take_post
 from federation.vocabulary.types import ActorDocument, Create, Post, Update
-from forum import polls
+from forum import moves, polls
 from forum.editing import edit_post
 from forum.errors import NotAllowed, NotFound
 from storage import communities, threads, tombstones
@@ -25,7 +25,7 @@ async def receive_update(job: Job, update: Update) -> Change:
     """From the post's own author, or of the actor that sends it."""
     told = update.object
     if isinstance(told, ActorDocument) or told == job.actor.uri:
-        return await _refresh(job, told if isinstance(told, str) else told.id, job.actor.uri)
+        return await _look_again(job, told if isinstance(told, str) else told.id)
     post = await _own_post(job, told)
     if not await _is_here_or_coming(job, post.id):
         # Its author's server knows whether it still stands.
@@ -103,6 +103,23 @@ async def _home_of(
     if home is None or not (home.is_local or home.host == job.actor.host):
         raise NotAllowed("not_for_us")
     return home
+
+
+async def _look_again(job: Job, uri: str) -> Change:
+    """Somebody says that they have changed: who had moved may have come back (FEP-7628).
+
+    Nobody moves by it, nor by a fetch: that is for a Move to say.
+    """
+    if uri != job.actor.uri:
+        raise NotAllowed("not_the_owner")
+    described, actor = await job.fed.fetcher.described(uri, job.budget)
+    if actor.moved_to is None or described.id != uri or described.moved_to is not None:
+        return nothing
+
+    async def change(conn: Connection) -> None:
+        await moves.receive_return(conn, actor)
+
+    return change
 
 
 async def _refresh(job: Job, uri: str, owner: str) -> Change:

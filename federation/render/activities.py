@@ -121,6 +121,29 @@ def account_deletion(uri: str, actor: Actor, now: datetime) -> Document:
     }
 
 
+def move(uri: str, actor: Actor, target: Actor, followers: str) -> Document:
+    """Somebody is another account from now on (FEP-7628); both accounts say so themselves."""
+    return {
+        "id": uri,
+        "type": "Move",
+        "actor": actor.uri,
+        "to": [followers],
+        "object": actor.uri,
+        "target": target.uri,
+    }
+
+
+def actor_update(uri: str, actor: Actor, document: Document, followers: str) -> Document:
+    """An actor looks as in the document; Mastodon wants it whole."""
+    return {
+        "id": uri,
+        "type": "Update",
+        "actor": actor.uri,
+        "to": [followers],
+        "object": document,
+    }
+
+
 def answer(uri: str, target: Actor, actor: Actor, *, accepted: bool) -> Document:
     """Accept or Reject, still without the Follow that is its `object`."""
     return {

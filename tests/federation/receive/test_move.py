@@ -69,3 +69,32 @@ async def test_r64_who_only_claims_it_moves_nowhere(
         known = await read_membership(conn, community.id, ada.id)
     assert known is not None
     assert known.state == "accepted"
+
+
+def changed(peer: Peer, who: str) -> dict[str, Any]:
+    return {"id": f"{peer.origin}/updates/1", "type": "Update", "actor": who, "object": who}
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_r64_a_move_is_over_when_the_account_itself_says_so(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, says_so: bool
+):
+    new = other_peer.actor("ada", alsoKnownAs=[ada.uri])
+    say(peer, "ada", movedTo=new)
+    assert await here.receive(move(peer, ada.uri, new)) == ("done", "")
+    if says_so:
+        peer.actor("ada")
+    assert await here.receive(changed(peer, ada.uri)) == ("done", "")
+    assert ((await here.actor(ada.uri)).moved_to is None) == says_so
+
+
+async def test_r64_nobody_ends_the_move_of_somebody_else(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor
+):
+    new = other_peer.actor("ada", alsoKnownAs=[ada.uri])
+    say(peer, "ada", movedTo=new)
+    await here.receive(move(peer, ada.uri, new))
+    peer.actor("ada")
+    eve = peer.actor("eve")
+    assert (await here.receive({**changed(peer, eve), "object": ada.uri}))[0] == "refused"
+    assert (await here.actor(ada.uri)).moved_to is not None
