@@ -16,7 +16,7 @@ from storage.consents import Consent
 from storage.db import Connection
 
 PURPOSES = ("account", "community", "federation", "journal", "aggregation")
-VERSIONS = {"account": 1, "community": 1, "federation": 1, "journal": 1, "aggregation": 1}
+VERSIONS = {"account": 1, "community": 1, "federation": 2, "journal": 1, "aggregation": 1}
 
 # Nobody is asked to agree to what this server does not do.
 OFFERED = ("account", "community", "federation")
@@ -72,8 +72,11 @@ def travels(community: Community) -> bool:
 
 async def why_not_send(conn: Connection, account_id: int, community: Community) -> str:
     """`withdrawn` or `ask` when something stands between this person and writing there, else ''."""
-    if not travels(community):
-        return ""
+    return await why_not_send_away(conn, account_id) if travels(community) else ""
+
+
+async def why_not_send_away(conn: Connection, account_id: int) -> str:
+    """The same for what is sent to another server in any case."""
     known = await consents.read_last(conn, account_id, "federation", None)
     if known is not None and known.withdrawn_at is not None:
         return "withdrawn"
@@ -93,7 +96,15 @@ async def require_or_give(
 
     Raises Invalid for somebody who has not agreed, NotAllowed for who took it back.
     """
-    needed = await why_not_send(conn, account_id, community)
+    if travels(community):
+        await require_or_give_away(conn, account_id, agreed=agreed, locale=locale, now=now)
+
+
+async def require_or_give_away(
+    conn: Connection, account_id: int, *, agreed: bool, locale: str, now: datetime
+) -> None:
+    """The same before what is sent to another server in any case."""
+    needed = await why_not_send_away(conn, account_id)
     if needed == "withdrawn":
         raise NotAllowed("federation_withdrawn")
     if needed and not agreed:
@@ -104,7 +115,13 @@ async def require_or_give(
 
 async def require_not_withdrawn(conn: Connection, author: Actor, community: Community) -> None:
     """Nothing that somebody writes is sent on after they took that consent back, whoever asks."""
-    if author.is_local and await why_not_send(conn, author.id, community) == "withdrawn":
+    if travels(community):
+        await require_away_not_withdrawn(conn, author)
+
+
+async def require_away_not_withdrawn(conn: Connection, author: Actor) -> None:
+    """The same for what is sent to another server in any case."""
+    if author.is_local and await why_not_send_away(conn, author.id) == "withdrawn":
         raise NotAllowed("federation_withdrawn")
 
 

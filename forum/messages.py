@@ -7,10 +7,11 @@ was asked already, or blocks, comes out as the same few plain answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from forum import mail
+from forum import consents, mail
 from forum.drafts import check_draft
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound, TooMany
 from forum.events import MessageSent
@@ -67,6 +68,8 @@ async def send(
     thread_id = await conversations.hold_between(conn, [author.id, *people])
     for person in people.values():
         await _require_reachable(conn, author, person)
+    if goes_away(people.values()):
+        await consents.require_away_not_withdrawn(conn, author)
     if origin is not None:
         known = await threads.read_by_uri_unfiltered(conn, origin.uri)
         if known is not None:
@@ -82,6 +85,21 @@ async def send(
         await record_event(conn, MessageSent(post.id))
     await _tell_by_mail(conn, site, post.thread_id, author, now)
     return post
+
+
+def goes_away(people: Iterable[Actor]) -> bool:
+    """Whether a message to them leaves this server."""
+    return any(not one.is_local for one in people)
+
+
+async def find_addressee(conn: Connection, viewer: Viewer, actor_id: int) -> Actor | None:
+    """Somebody whom the viewer can begin to write to; None also for who is hidden from them.
+
+    Of other servers only those whom the viewer meets here: no number shows whom else we know.
+    """
+    if actor_id == viewer.actor_id or not await messages.is_known_to(conn, viewer, actor_id):
+        return None
+    return await actors.read_person_by_id(conn, viewer, actor_id)
 
 
 async def accept(conn: Connection, person: Actor, talk: Conversation) -> None:

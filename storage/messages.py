@@ -84,6 +84,28 @@ async def list_messages(
     )
 
 
+IS_KNOWN_TO = """
+select exists (
+  select 1
+  from actors a
+  left join accounts s on s.actor_id = a.id
+  where a.id = $3 and a.kind = 'person'
+    and not exists (select 1 from aliases l where l.actor_id = a.id)
+    and case when a.is_local then s.state = 'open' else
+      exists (select 1 from visible_posts($1::bigint, $2::text) p where p.author_id = a.id)
+      or exists (
+        select 1 from conversation_people d
+        join conversation_people o on o.thread_id = d.thread_id and o.actor_id = a.id
+        where d.actor_id = $1 and d.state in ('asked', 'open'))
+    end)
+"""
+
+
+async def is_known_to(conn: Connection, viewer: Viewer, actor_id: int) -> bool:
+    """Whether it is a person with an account here, or one elsewhere whom the viewer meets."""
+    return bool(await conn.fetchval(IS_KNOWN_TO, viewer.actor_id, viewer.host, actor_id))
+
+
 WANTS_MAIL = "select message_mail_after is not null from accounts where actor_id = $1"
 
 CHOOSE_MAIL = """

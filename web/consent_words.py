@@ -32,11 +32,11 @@ TEXTS: dict[str, str] = {
         "To take this back, leave the community; what you wrote stays until you delete it."
     ),
     "federation": N_(
-        "In this community, what you write is sent to other servers; the box above the button says "
-        "to which. Others run them, some perhaps in countries with other laws. When you delete "
-        "something we ask them to delete it too, but cannot make them, and people may have kept a "
-        "copy. That you write in a community about health can tell something about your own. You "
-        "can use a name that nobody knows from elsewhere, or write only where posts stay on this "
+        "What you write here is sent to other servers; the box above the button says to which. "
+        "Others run them, some perhaps in countries with other laws. When you delete something we "
+        "ask them to delete it too, but cannot make them, and people may have kept a copy. That "
+        "you write among people who speak of health can tell something about your own. You can "
+        "use a name that nobody knows from elsewhere, or write only where posts stay on this "
         "server. You can take this back in your settings at any time: nothing more is sent then."
     ),
     "journal": N_("This server keeps no private journal of symptoms or medicines for anybody."),

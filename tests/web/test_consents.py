@@ -23,6 +23,7 @@ FINGERPRINTS = {
     ("account", 1): "b75ceb4ff4eb1546",
     ("community", 1): "39eb617277ac914d",
     ("federation", 1): "f13ec278b99a3d76",
+    ("federation", 2): "6e6ec857694279aa",
     ("journal", 1): "c0586e6cf6d02094",
     ("aggregation", 1): "a0d24c49c9b5d685",
 }
@@ -62,7 +63,7 @@ async def test_pat04_a_consent_is_given_and_taken_back_and_both_stay_in_the_ledg
     assert not await consents.withdraw(conn, rosa.id, "federation", now=tick())
     assert not await consents.has(conn, rosa.id, "federation")
     [line] = await list_own(conn, Viewer(rosa.id))
-    assert (line.version, line.locale) == (1, "de")
+    assert (line.version, line.locale) == (consents.VERSIONS["federation"], "de")
     assert line.withdrawn_at is not None
     assert await list_own(conn, Viewer(wanda.id)) == []
 
@@ -76,7 +77,10 @@ async def test_pat04_consent_to_earlier_words_does_not_stand(conn: Connection) -
     assert await consents.why_not_send(conn, rosa.id, community) == "ask"
     await consents.give(conn, rosa.id, "federation", now=tick())
     ledger = await list_own(conn, Viewer(rosa.id))
-    assert [(one.version, one.withdrawn_at is None) for one in ledger] == [(1, True), (0, False)]
+    assert [(one.version, one.withdrawn_at is None) for one in ledger] == [
+        (consents.VERSIONS["federation"], True),
+        (0, False),
+    ]
 
 
 async def test_pat04_the_first_post_that_travels_asks_once_and_one_that_stays_does_not(

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from forum import messages
+from forum import consents, messages
 from storage.actors import Actor
 from storage.db import Database
 from storage.ids import MAX_ID
-from tests.factories import join, make_community, make_person, make_remote_person
+from tests.factories import join, make_community, make_person, make_remote_person, make_thread, tick
 from tests.federation.conftest import empty
 from tests.web.conftest import Browser, SteadyClock
 
@@ -56,6 +56,15 @@ async def act(browser: Browser, path: str, name: str, **fields: str) -> str:
     answer = await browser.post(f"{path}/act", {"form_token": token, "act": name, **fields})
     assert answer.status_code == 303, answer.text
     return answer.headers["location"]
+
+
+async def met_elsewhere(database: Database, name: str) -> Actor:
+    """Somebody of another server whose posts can be read here."""
+    async with database.write() as conn:
+        place, person = await make_community(conn), await make_remote_person(conn, name=name)
+        await join(conn, place, person)
+        await make_thread(conn, person, place)
+    return person
 
 
 async def meet(database: Database, *people: Actor) -> None:
@@ -232,8 +241,7 @@ async def test_pat13_a_mail_tells_nothing_and_comes_once_a_day_to_who_chose_it(
 async def test_a_message_to_another_server_says_which_and_cannot_ask_there(
     rosa: Actor, database: Database, browser: Open
 ) -> None:
-    async with database.write() as conn:
-        ada = await make_remote_person(conn, name="ada")
+    ada = await met_elsewhere(database, "ada")
     one = await browser().sign_in(rosa)
     path = await write_first(one, ada)
     shown = (await one.get(path)).text
@@ -248,3 +256,54 @@ async def test_a_message_to_another_server_says_which_and_cannot_ask_there(
     again = await one.get(f"/messages/new?to={ada.id}")
     assert again.headers["location"].startswith(path)
     assert int(path.rpartition("/")[2]) < MAX_ID
+
+
+async def test_pat13_only_whom_one_may_know_of_is_written_to(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    """Numbers of hidden people answer as numbers of nobody."""
+    async with database.write() as conn:
+        waiting = await make_person(conn, state="waiting")
+        unmet = await make_remote_person(conn)
+        place, name = await make_community(conn, timo), await make_person(conn)
+        await conn.execute(
+            "insert into aliases (actor_id, owner_id, community_id) values ($1, $2, $3)",
+            name.id, timo.id, place.id,
+        )  # fmt: skip
+        away = await make_remote_person(conn)
+        closed = await make_community(conn, timo, readers="members")
+        await join(conn, closed, away)
+        await make_thread(conn, away, closed)
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    unknown = await one.get("/messages/new?to=123456789")
+    assert unknown.status_code == 404
+    for hidden in (waiting, unmet, name, away, rosa, place):
+        answer = await one.get(f"/messages/new?to={hidden.id}")
+        assert (answer.status_code, answer.text) == (404, unknown.text)
+    assert (await one.get(f"/messages/new?to={timo.id}")).status_code == 200
+    assert (await other.get(f"/messages/new?to={away.id}")).status_code == 200
+
+
+async def test_pat04_a_message_that_leaves_asks_once_and_is_not_sent_after_taking_that_back(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    ada = await met_elsewhere(database, "ada")
+    async with database.write() as conn:
+        await conn.execute("delete from consents where account_id = $1", rosa.id)
+    one = await browser().sign_in(rosa)
+    assert 'name="federation"' not in (await one.get(f"/messages/new?to={timo.id}")).text
+    at = f"/messages/new?to={ada.id}"
+    refused = await one.send(at, "/messages/new", source="Dear Ada")
+    assert refused.status_code == 422
+    assert "Dear Ada" in refused.text
+    assert 'id="e-federation"' in refused.text
+    sent = await one.send(at, "/messages/new", source="Dear Ada", federation="yes")
+    path = sent.headers["location"].partition("?")[0]
+    assert 'name="federation"' not in (await one.get(path)).text
+    async with database.write() as conn:
+        assert await consents.withdraw(conn, rosa.id, "federation", now=tick())
+    assert 'name="source"' not in (await one.get(path)).text
+    token = await one.token(path)
+    assert (await one.post(path, {"form_token": token, "source": "Again"})).status_code == 422
+    async with database.read() as conn:
+        assert await conn.fetchval("select count(*) from posts where audience = 'direct'") == 1

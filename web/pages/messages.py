@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 from starlette.responses import Response
 
-from forum import messages, text
+from forum import consents, messages, text
 from forum.errors import NotAllowed, NotFound
 from storage import addresses, conversations
 from storage import messages as stored
@@ -21,6 +21,7 @@ from storage.ids import MAX_ID
 from storage.messages import Line
 from storage.threads import Post
 from web import respond
+from web.consent_words import text_of
 from web.csrf import new_key
 from web.pages.joining import own
 from web.pages.writing import LANGUAGES, LONGEST_KEY
@@ -63,6 +64,8 @@ class TalkPage:
     path: str
     names: list[str]
     hosts: list[str]
+    consent: str
+    is_withdrawn: bool
     has_local: bool
     said: list[Said]
     older: str
@@ -218,6 +221,11 @@ async def _store(visit: Visit, person_ids: list[int], draft: text.Draft) -> Post
                 people.append(person)
         if len(people) < len(person_ids):
             raise NotAllowed("not_reachable")
+        if messages.goes_away(people):
+            await consents.require_or_give_away(
+                conn, visit.require_member().actor_id, agreed=visit.form.is_ticked("federation"),
+                locale=visit.words.locale, now=visit.now,
+            )  # fmt: skip
         return await messages.send(
             conn, visit.site, await own(visit, conn), people, draft,
             now=visit.now, submission=_submission(visit) or None,
@@ -225,8 +233,8 @@ async def _store(visit: Visit, person_ids: list[int], draft: text.Draft) -> Post
 
 
 async def _person(visit: Visit, conn: Connection, value: str) -> Actor:
-    person = await read_person_by_id(conn, visit.viewer, read_id(value) or 0)
-    if person is None or person.id == visit.viewer.actor_id:
+    person = await messages.find_addressee(conn, visit.viewer, read_id(value) or 0)
+    if person is None:
         raise NotFound
     return person
 
@@ -257,11 +265,17 @@ async def _page(
     older = ""
     if talk is not None:
         said, older = await _said(visit, conn, talk)
+    hosts = sorted({other.host for other in others if not other.is_local})
+    needed = ""
+    if hosts:
+        needed = await consents.why_not_send_away(conn, visit.require_member().actor_id)
     view = TalkPage(
         talk=talk,
         path="/messages/new" if talk is None else f"/messages/{talk.thread_id}",
         names=[_name(other) for other in others],
-        hosts=sorted({other.host for other in others if not other.is_local}),
+        hosts=hosts,
+        consent=text_of(visit.words, "federation") if needed == "ask" else "",
+        is_withdrawn=needed == "withdrawn",
         has_local=any(other.is_local for other in others),
         said=said,
         older=older,
