@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "input", "br", "hr", "img", "path", "use"}
+VOID = {"meta", "link", "input", "br", "hr", "img", "path", "use", "source"}
 
 
 @dataclass(slots=True)

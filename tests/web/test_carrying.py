@@ -1,0 +1,212 @@
+"""Writing with pictures: sent with the form, described once, kept through every error page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+from PIL import Image
+
+from storage.actors import Actor
+from storage.communities import Community
+from storage.db import Database
+from storage.parts import parts_of
+from tests.factories import SITE, join, make_community, make_person, make_thread
+from tests.web.conftest import Browser
+from tests.web.html import Page
+
+Open = Callable[..., Browser]
+KINDS = {"origin": SITE.origin, "sec-fetch-site": "same-origin"}
+WORDS = {"title": "My brace", "source": "It fits."}
+
+
+def picture(width: int = 900, height: int = 600, kind: str = "JPEG") -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(made, kind)
+    return made.getvalue()
+
+
+class Writer:
+    """Somebody at the form for a new thread."""
+
+    def __init__(self, browser: Browser, path: str) -> None:
+        self.browser, self.path = browser, path
+        self.fields: dict[str, str] = {}
+
+    async def open(self) -> Writer:
+        page = await self.browser.page(self.path)
+        self.fields = page.form(self.path).fields | WORDS
+        return self
+
+    async def send(self, *files: bytes, **fields: str) -> httpx.Response:
+        """Send the form as a browser does; afterwards `fields` are those of the page that came."""
+        sent = {**self.fields, **fields}
+        sent.pop("file", None)
+        parts = [("file", (f"{n}.jpg", file, "image/jpeg")) for n, file in enumerate(files)]
+        answer = await self.browser.client.post(
+            self.path, data=sent, files=parts or [("file", ("", b""))], headers=KINDS
+        )
+        if answer.status_code == 422:
+            self.fields = Page(answer.text).form(self.path).fields
+        return answer
+
+
+@pytest.fixture
+async def person(database: Database) -> Actor:
+    async with database.write() as conn:
+        return await make_person(conn, "ada")
+
+
+@pytest.fixture
+async def place(database: Database, person: Actor) -> Community:
+    async with database.write() as conn:
+        community = await make_community(conn, name="place", readers="members")
+        await join(conn, community, person)
+    return community
+
+
+@pytest.fixture
+async def writer(browser: Open, person: Actor, place: Community) -> Writer:
+    assert place.name == "place"
+    return await Writer(await browser().sign_in(person), "/c/place/new").open()
+
+
+async def rows_of(database: Database, statement: str) -> list[tuple[object, ...]]:
+    async with database.read() as conn:
+        return [tuple(row) for row in await conn.fetch(statement)]
+
+
+POSTED = "select title, parts from posts"
+FILES = "select post_id is not null, alt, kind from media order by id"
+
+
+async def test_a_picture_is_described_once_and_then_stands_in_the_post(
+    writer: Writer, database: Database
+) -> None:
+    asked = await writer.send(picture())
+    assert asked.status_code == 422
+    page = Page(asked.text)
+    (shown,) = [one for one in page.all("img") if one.attributes["src"].startswith("/media/")]
+    assert (shown.attributes["width"], shown.attributes["height"]) == ("640", "427")
+    assert "Post without a description" in page.text
+    assert writer.fields["source"] == "It fits."
+    assert await rows_of(database, POSTED) == []
+    posted = await writer.send(alt1="A brace on a knee")
+    assert posted.status_code == 303
+    ((title, parts),) = await rows_of(database, POSTED)
+    (attached,) = parts_of(parts).attachments
+    assert (title, attached.alt, attached.width, attached.height) == (
+        "My brace", "A brace on a knee", 900, 600,
+    )  # fmt: skip
+    assert re.fullmatch(SITE.origin + r"/media/[a-z2-7]{26}/full\.jpg", attached.url)
+    assert await rows_of(database, FILES) == [(True, "A brace on a knee", "image")]
+    thread = await writer.browser.page(posted.headers["location"].split("?")[0])
+    (inside,) = [one for one in thread.all("img") if "/media/" in one.attributes["src"]]
+    assert inside.attributes["alt"] == "A brace on a knee"
+    assert inside.attributes["loading"] == "lazy"
+    assert "picture" in inside.ancestors
+
+
+async def test_who_leaves_the_description_empty_posts_without_one(
+    writer: Writer, database: Database
+) -> None:
+    await writer.send(picture())
+    assert (await writer.send()).status_code == 303
+    assert await rows_of(database, FILES) == [(True, "", "image")]
+
+
+async def test_pictures_stay_through_an_error_and_one_can_be_left_out(
+    writer: Writer, database: Database
+) -> None:
+    await writer.send(picture(), picture(300, 300, "PNG"), title="")
+    again = await writer.send(title="", alt1="One", alt2="Two")
+    assert again.status_code == 422
+    assert [writer.fields["alt1"], writer.fields["alt2"]] == ["One", "Two"]
+    assert (await writer.send(title="Now", drop1="yes")).status_code == 303
+    ((_, parts),) = await rows_of(database, POSTED)
+    assert [one.alt for one in parts_of(parts).attachments] == ["Two"]
+    assert sorted(await rows_of(database, FILES)) == [(False, "", "image"), (True, "Two", "image")]
+
+
+async def test_the_same_form_sent_twice_makes_one_post_with_its_picture(
+    writer: Writer, database: Database
+) -> None:
+    await writer.send(picture())
+    first, second = await writer.send(alt1="One"), await writer.send(alt1="One")
+    assert first.headers["location"] == second.headers["location"]
+    assert len(await rows_of(database, POSTED)) == 1
+
+
+async def test_nobody_puts_the_picture_of_somebody_else_into_a_post(
+    writer: Writer, database: Database, browser: Open, place: Community
+) -> None:
+    await writer.send(picture())
+    async with database.write() as conn:
+        other = await make_person(conn)
+        await join(conn, place, other)
+    thief = await Writer(await browser().sign_in(other), "/c/place/new").open()
+    answer = await thief.send(media1=writer.fields["media1"], alt1="Mine")
+    assert answer.status_code == 422
+    assert writer.fields["media1"] not in answer.text
+    assert await rows_of(database, POSTED) == []
+
+
+async def test_a_reply_carries_pictures_too_under_its_content_note(
+    writer: Writer, database: Database, person: Actor, place: Community
+) -> None:
+    async with database.write() as conn:
+        thread = await make_thread(conn, person, place)
+    page = await writer.browser.page(f"/t/{thread.id}/reply?to={thread.id}")
+    writer.path = f"/t/{thread.id}/reply"
+    writer.fields = page.form(writer.path).fields | {"source": "See."}
+    await writer.send(picture(), content_note="a wound")
+    assert (await writer.send(alt1="A knee")).status_code == 303
+    shown = await writer.browser.page(f"/t/{thread.id}")
+    (inside,) = [one for one in shown.all("img") if "/media/" in one.attributes["src"]]
+    assert "details" in inside.ancestors
+
+
+HTML = b"<!DOCTYPE html><script>alert(1)</script>"
+REFUSED = {
+    "an activity": b'{"type":"Create","@context":"https://www.w3.org/ns/activitystreams"}',
+    "a page": HTML,
+    "SVG": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
+    "PDF": b"%PDF-1.7\n",
+    "XML": b"<?xml version='1.0'?><x/>",
+    "nothing but a beginning": b"\xff\xd8\xff" + HTML,
+}
+
+
+async def test_upl_01_what_is_called_a_picture_and_is_none_is_refused_and_nothing_is_kept(
+    writer: Writer, database: Database
+) -> None:
+    for name, data in REFUSED.items():
+        answer = await writer.send(data)
+        assert answer.status_code == 422, name
+        assert 'id="e-file"' in answer.text, name
+        assert writer.fields["source"] == "It fits.", name
+    assert await rows_of(database, "select 1 from media") == []
+    media = writer.browser.services.data_dir / "media"
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
+async def test_files_are_taken_only_from_who_is_signed_in_on_a_page_of_ours(
+    writer: Writer, database: Database, browser: Open
+) -> None:
+    async def send(visitor: Browser, fields: dict[str, str], **headers: str) -> httpx.Response:
+        file = [("file", ("a.jpg", picture(), "image/jpeg"))]
+        return await visitor.client.post(
+            writer.path, data=fields, files=file, headers=KINDS | headers
+        )
+
+    stranger = await send(browser(), writer.fields)
+    assert stranger.headers["location"].startswith("/sign-in")
+    foreign = await send(writer.browser, writer.fields, origin="https://evil.test")
+    assert foreign.status_code == 403
+    old = await send(writer.browser, writer.fields | {"form_token": "x" * 40})
+    assert old.status_code == 403
+    assert "It fits." in old.text
+    assert await rows_of(database, "select 1 from media") == []
