@@ -33,10 +33,14 @@ PAUSE_SECONDS = 1.0
 
 
 class Importer:
-    """One for each worker. What it remembers of silent servers is lost with it."""
+    """One for each worker. What it remembers of silent servers is lost with it.
 
-    def __init__(self, services: Services) -> None:
+    `patience` is how many seconds another server has to say who somebody is.
+    """
+
+    def __init__(self, services: Services, *, patience: float = LOOK_UP_SECONDS) -> None:
         self._services = services
+        self._patience = patience
         self._silent: dict[str, datetime] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -98,7 +102,7 @@ class Importer:
             return importing.NO_ANSWER
         where = address.uri or f"{address.name}@{address.host}"
         try:
-            async with asyncio.timeout(LOOK_UP_SECONDS):
+            async with asyncio.timeout(self._patience):
                 found = await self._services.resolver.find_actor(where)
         except TimeoutError:
             if len(self._silent) >= MOST_SILENT:

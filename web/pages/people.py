@@ -12,7 +12,7 @@ from forum import access, accounts, limits
 from forum.errors import NotAllowed, NotFound
 from forum.passwords import hash_password
 from forum.text import clean_characters
-from storage.actors import Actor, read_person
+from storage.actors import Actor, read_person, read_person_by_id
 from storage.audience import UNKNOWN_SERVER
 from storage.db import Connection
 from storage.threads import list_by_author
@@ -31,6 +31,7 @@ class PersonPage:
     lines: list[Line]
     older: str
     is_self: bool
+    moved_to: Actor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,16 @@ async def show_person(visit: Visit, conn: Connection) -> Response:
         lines=await lines_of(visit, conn, threads[:LINES]),
         older=older,
         is_self=is_self,
+        moved_to=await _new_account(visit, conn, person),
     )
     return await respond.page(visit, conn, "person.html", view, is_private=is_self)
+
+
+async def _new_account(visit: Visit, conn: Connection, person: Actor) -> Actor | None:
+    """Who they are now, if they moved to where the visitor may look."""
+    if person.moved_to is None:
+        return None
+    return await read_person_by_id(conn, visit.viewer, person.moved_to)
 
 
 async def show_settings(visit: Visit, conn: Connection) -> Response:
