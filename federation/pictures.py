@@ -23,10 +23,10 @@ from forum.media import PICTURE_BYTES, Prepared, prepare
 from forum.pictures import HEAD_BYTES, Pictures, recognise
 from forum.policy import may_federate
 from forum.ports import Clock
-from forum.site import Site
 from storage import instances, keys, media_cache
 from storage.db import Connection, Database
 from storage.media_files import MediaFiles
+from storage.threads import Post
 
 KEPT_BYTES = 2 * 1024 * 1024 * 1024
 AT_ONCE = 8
@@ -43,12 +43,13 @@ TRY_AGAIN = frozenset({"server_busy", "disk_full"})
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A picture of a post. `host` is the server of the post's author."""
+    """A picture of a post. `host` is the server of the post, hence of its author."""
 
     key: bytes
     post_id: int
     url: str
     host: str
+    picture_host: str
     is_public: bool
 
 
@@ -78,14 +79,12 @@ class RemotePictures:
     def __init__(
         self,
         database: Database,
-        site: Site,
         clock: Clock,
         client: Client,
         files: MediaFiles,
         pictures: Pictures,
     ) -> None:
         self._database = database
-        self._site = site
         self._clock = clock
         self._client = client
         self._files = files
@@ -95,11 +94,19 @@ class RemotePictures:
         self._fetching: dict[bytes, asyncio.Task[str | None]] = {}
         self._waiting = Counter[str]()
 
-    async def find(
-        self, post_id: int, url: str, host: str, variant: str, *, is_public: bool
-    ) -> Path | None:
+    async def find(self, post: Post, url: str, variant: str) -> Path | None:
         """The file of a picture; see forum.ports."""
-        wanted = Wanted(media_cache.key_of(post_id, url), post_id, url, host, is_public)
+        try:
+            wanted = Wanted(
+                key=media_cache.key_of(post.id, url),
+                post_id=post.id,
+                url=url,
+                host=canonical_host(post.uri),
+                picture_host=canonical_host(url),
+                is_public=post.audience == "public",
+            )
+        except Refused:
+            return None
         async with self._database.read() as conn:
             if not await self._may_show(conn, wanted):
                 return None
@@ -124,15 +131,9 @@ class RemotePictures:
 
         Where only named servers are asked, theirs often keep pictures under a name of its own.
         """
-        try:
-            own = canonical_host(wanted.url)
-        except Refused:
-            return False
-        if own == self._site.host or not may_federate(
-            await instances.read_standing(conn, wanted.host)
-        ):
-            return False
-        return (await instances.read_standing(conn, own)).policy != "refused"
+        author_is_at = await instances.read_standing(conn, wanted.host)
+        picture_is_at = await instances.read_standing(conn, wanted.picture_host)
+        return may_federate(author_is_at) and picture_is_at.policy != "refused"
 
     async def _use(self, conn: Connection, key: bytes, known: media_cache.Cached) -> str | None:
         """The name of one that is here. A file that somebody removed is fetched again."""

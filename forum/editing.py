@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from forum import access, consents, media, polls
+from forum import access, consents, media, polls, remote_pictures
 from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import NotFound
 from forum.events import PostEdited
@@ -63,6 +63,8 @@ async def edit_post(
         raise NotFound
     if author.is_local:
         await media.change(conn, author, post.id, draft.files)
+    elif edited.parts != known.parts:
+        await remote_pictures.drop_of_post(conn, post.id, draft.parts)
     await record_event(conn, PostEdited(post.id, source_uri))
     return rewritten
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,6 +42,8 @@ WAITING_KEPT = timedelta(days=1)  # until what was chosen is in a post
 UNFINISHED_KEPT = timedelta(hours=1)
 BATCH = 500
 PICTURE_TYPES = {"avif": "image/avif", "webp": "image/webp", "jpg": "image/jpeg"}
+
+ListKnown = Callable[[Connection, list[str]], Awaitable[set[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +203,17 @@ async def sweep(database: Database, files: MediaFiles) -> None:
             return
 
 
-async def sweep_strays(database: Database, files: MediaFiles, now: datetime) -> None:
-    """Remove files that no row speaks of: a machine went down between the two."""
+async def sweep_strays(
+    database: Database,
+    files: MediaFiles,
+    now: datetime,
+    *,
+    known: ListKnown = media.list_known_unfiltered,
+) -> None:
+    """Remove files that no row speaks of: a machine went down between the two.
+
+    `known` tells of which of them there is a row.
+    """
     before = (now - UNFINISHED_KEPT).timestamp()
     await asyncio.to_thread(files.drop_unfinished, before)
     old = await asyncio.to_thread(
@@ -211,9 +222,9 @@ async def sweep_strays(database: Database, files: MediaFiles, now: datetime) -> 
     for start in range(0, len(old), BATCH):
         batch = old[start : start + BATCH]
         async with database.read() as conn:
-            known = await media.list_known_unfiltered(conn, batch)
+            spoken_of = await known(conn, batch)
         for name in batch:
-            if name not in known:
+            if name not in spoken_of:
                 await asyncio.to_thread(files.drop, name)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from forum import access, consents, media, polls
+from forum import access, consents, media, polls, remote_pictures
 from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import Conflict, Invalid, NotAllowed, NotFound
 from forum.events import Event, PostErased, PostRemoved, ReplyPosted, ThreadStarted
@@ -139,6 +139,7 @@ async def erase_post(
         return
     await edits.drop_of_post(conn, post.id)
     await media.drop_of_post(conn, post.id)
+    await remote_pictures.drop_of_post(conn, post.id)
     await stored_polls.drop_of_post(conn, post.id)
     await reactions.drop_of_post(conn, post.id)
     await inbox.drop_body_of_post(conn, post.id)

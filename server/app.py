@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from federation.context import Federation, open_federation
+from federation.pictures import RemotePictures
 from federation.routes import routes as federation_routes
 from forum.pictures import PictureMaker
 from forum.ports import Services, SystemClock
@@ -23,7 +24,7 @@ from server.mailing import SmtpMailer
 from server.metrics import Measured
 from server.request_guard import RequestGuard
 from server.security_headers import SecurityHeaders
-from server.settings import MEDIA, Settings, read_secret
+from server.settings import MEDIA, MEDIA_CACHE, Settings, read_secret
 from storage.db import Database
 from storage.media_files import MediaFiles
 from web.routes import routes as web_routes
@@ -41,8 +42,10 @@ class Parts:
     services: Services
     federation: Federation
     renderer: ChildRenderer
+    remote_pictures: RemotePictures
 
     async def close(self) -> None:
+        await self.remote_pictures.close()
         await self.federation.close()
         await self.renderer.close()
         await self.services.database.close()
@@ -81,7 +84,9 @@ async def open_parts(settings: Settings) -> Parts:
         allow_loopback=settings.allow_loopback,
         ca_bundle=settings.ca_bundle,
     )
-    secret = read_secret(settings)
+    secret, pictures = read_secret(settings), PictureMaker()
+    cache = MediaFiles(settings.data_dir / MEDIA_CACHE)
+    remote_pictures = RemotePictures(database, clock, federation.client, cache, pictures)
     services = Services(
         database=database,
         site=site,
@@ -91,10 +96,11 @@ async def open_parts(settings: Settings) -> Parts:
         secret=secret,
         mailer=SmtpMailer(secret),
         media=MediaFiles(settings.data_dir / MEDIA),
-        pictures=PictureMaker(),
+        pictures=pictures,
         data_dir=settings.data_dir,
+        remote_pictures=remote_pictures,
     )
-    return Parts(services, federation, renderer)
+    return Parts(services, federation, renderer, remote_pictures)
 
 
 def routes_of(parts: Parts) -> list[BaseRoute]:

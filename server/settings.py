@@ -23,6 +23,7 @@ from server.errors import StartError
 PREFIX = "DAZZLE_"
 FILE = "dazzle.toml"
 MEDIA = "media"  # below the data directory
+MEDIA_CACHE = "media-cache"  # pictures of other servers: in no backup
 SECRET_FILE = "secret_key"  # noqa: S105 - the name of a file
 
 LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"

@@ -19,7 +19,18 @@ from typing import Any
 import uvloop
 
 from federation import backfill, catchup, deliver, publish, receive, synchronization
-from forum import closing, departures, erasing, exporting, mail, media, messages, polls, roles
+from forum import (
+    closing,
+    departures,
+    erasing,
+    exporting,
+    mail,
+    media,
+    messages,
+    polls,
+    remote_pictures,
+    roles,
+)
 from server import metrics
 from server.app import Parts, open_parts
 from server.erased_log import ErasedLog
@@ -27,7 +38,7 @@ from server.exporting import Exporter
 from server.importing import Importer
 from server.mailing import Post
 from server.memory import keep_what_is_loaded
-from server.settings import Settings
+from server.settings import MEDIA_CACHE, Settings
 from storage import (
     activities,
     backfills,
@@ -39,6 +50,7 @@ from storage import (
     instances,
     invitations,
     limits,
+    media_cache,
     memberships,
     mutes,
     posts,
@@ -61,6 +73,7 @@ TIDY_EVERY = timedelta(minutes=10)
 INBOX_KEPT = timedelta(days=14)
 JOINING_KEPT = timedelta(days=14)  # that somebody follows a community, as it was sent
 SUBMISSIONS_KEPT = timedelta(days=2)
+PICTURES_KEPT = timedelta(days=30)  # of other servers, that nobody has looked at
 ANSWERS_KEPT = timedelta(days=30)  # of who asked to join, after the decision
 BACKFILLS_KEPT = timedelta(days=1)  # so that nobody makes us read the same again and again
 UNDONE_KEPT = timedelta(hours=1)
@@ -111,6 +124,7 @@ def _loops(parts: Parts, settings: Settings, stop: asyncio.Event) -> dict[str, L
     importer = Importer(services)
     exporter = Exporter(services, settings.data_dir / exporting.DIRECTORY)
     name = f"{socket.gethostname()}/{os.getpid()}"
+    cache = MediaFiles(settings.data_dir / MEDIA_CACHE)
 
     def every(act: Act, period: timedelta) -> Loop:
         return lambda: _repeat(act, services.database, services.clock.now, period, stop)
@@ -127,8 +141,8 @@ def _loops(parts: Parts, settings: Settings, stop: asyncio.Event) -> dict[str, L
         "mail": lambda: post.run(stop),
         "due": every(do_due, DUE_EVERY),
         "remember": every(erased.write, DUE_EVERY),
-        "files": every(sweep(services.media), SWEEP_EVERY),
-        "strays": every(sweep_strays(services.media), STRAYS_EVERY),
+        "files": every(sweep(services.media, cache), SWEEP_EVERY),
+        "strays": every(sweep_strays(services.media, cache), STRAYS_EVERY),
         "tidy": every(tidy, TIDY_EVERY),
     }
 
@@ -150,20 +164,22 @@ async def do_due(database: Database, now: datetime) -> None:
                 database.doorbell.ring()
 
 
-def sweep(files: MediaFiles) -> Act:
-    """Removes the files of what was erased."""
+def sweep(files: MediaFiles, cache: MediaFiles) -> Act:
+    """Removes the files of what was erased, here and of other servers."""
 
     async def act(database: Database, now: datetime) -> None:  # noqa: ARG001 - as all that is repeated
         await media.sweep(database, files)
+        await remote_pictures.sweep(database, cache)
 
     return act
 
 
-def sweep_strays(files: MediaFiles) -> Act:
+def sweep_strays(files: MediaFiles, cache: MediaFiles) -> Act:
     """Removes files that no row speaks of."""
 
     async def act(database: Database, now: datetime) -> None:
         await media.sweep_strays(database, files, now)
+        await media.sweep_strays(database, cache, now, known=media_cache.list_known)
 
     return act
 
@@ -188,6 +204,7 @@ async def tidy(database: Database, now: datetime) -> None:
         (memberships.drop_answers, ANSWERS_KEPT),
         (activities.drop_old, JOINING_KEPT),
         (backfills.drop_old, BACKFILLS_KEPT),
+        (media_cache.drop_old, PICTURES_KEPT),
         (instances.drop_idle, SERVERS_KEPT),
         (destinations.drop_idle, SERVERS_KEPT),
     ):

@@ -1,4 +1,4 @@
-"""The two doors of a page: one that shows, one that acts.
+"""The doors of a page: one that shows, one that shows what has to be waited for, one that acts.
 
 Every route of pages goes through one of them, so that no page can forget who is visiting, the
 check of its form, or what a refusal looks like.
@@ -43,6 +43,25 @@ class ShowDoor:
             try:
                 response = await self.handler(visit, conn)
             except ForumError as refusal:
+                response = await errors.answer(visit, conn, refusal)
+        await response(scope, receive, send)
+
+
+class WaitDoor:
+    """Answers a GET that may wait for another server, and holds no connection while it does."""
+
+    def __init__(self, web: Web, handler: Act) -> None:
+        self.web = web
+        self.handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        database = self.web.services.database
+        async with database.read() as conn:
+            visit = await _visit(self.web, Request(scope, receive), conn, None)
+        try:
+            response = await self.handler(visit)
+        except ForumError as refusal:
+            async with database.read() as conn:
                 response = await errors.answer(visit, conn, refusal)
         await response(scope, receive, send)
 

@@ -15,6 +15,7 @@ from markupsafe import escape
 from storage.parts import parts_of
 from storage.threads import PostMark, PostView
 from web.answers import Fact, post_fact
+from web.attached import Attached, attached_to
 from web.i18n import Words
 from web.own_files import OwnFile, own_files
 from web.visit import Web
@@ -45,6 +46,7 @@ class Body:
     name: str
     reach: Fact
     files: tuple[OwnFile, ...] = ()
+    attached: tuple[Attached, ...] = ()
 
 
 def fragment(web: Web, words: Words, post: PostView, *, audience: str) -> str:
@@ -54,7 +56,8 @@ def fragment(web: Web, words: Words, post: PostView, *, audience: str) -> str:
     if found is None:
         name = post.author_display or post.author_name
         files = own_files(web.services.site, parts_of(post.parts)) if post.is_local else ()
-        body = Body(post, name, post_fact(words, audience), files)
+        attached = attached_to(words, post, is_direct=audience == "direct")
+        body = Body(post, name, post_fact(words, audience), files, attached)
         found = str(web.templates.part(words.locale, "_post.html", "post", body))
         web.fragments.put(key, found)
     return found
