@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from forum import exporting
+from forum import exporting, media, threads
 from forum.pictures import PictureMaker
 from forum.ports import Services
 from forum.text import ChildRenderer
@@ -21,10 +22,12 @@ from storage.actors import Actor
 from storage.audience import Viewer
 from storage.db import Database
 from storage.media_files import MediaFiles
+from storage.parts import Parts
 from tests.factories import (
     SITE,
     join,
     make_community,
+    make_draft,
     make_person,
     make_reply,
     make_site,
@@ -118,6 +121,33 @@ async def test_pat04_a_copy_holds_everything_of_one_person_and_nothing_of_others
     assert (second["inReplyTo"], second["audience"]) == (theirs.uri, community.uri)
     assert first["to"] == second["to"] == []
     assert "account" in [one["purpose"] for one in rest["consents"]]
+
+
+async def test_pat04_a_copy_holds_the_pictures_and_recordings_of_ones_posts(
+    services: Services, exporter: Exporter
+) -> None:
+    sound = b"OggS\x00\x02" + bytes(22) + b"OpusHead" + bytes(100)
+    upload = services.media.incoming()
+    upload.write_bytes(sound)
+    prepared = await media.prepare(services.media, services.pictures, upload)
+    async with services.database.write() as conn:
+        ada = await make_person(conn, "ada")
+        community = await make_community(conn, ada)
+        medium = await media.keep(conn, ada.id, prepared, now=services.clock.now())
+        chosen = [media.Chosen(medium.name, "My voice")]
+        parts = Parts(await media.attachments_of(conn, SITE, ada.id, chosen))
+        draft = replace(make_draft("Heard"), parts=parts, files=(medium.name,))
+        await threads.start_thread(conn, SITE, ada, community, draft, now=services.clock.now())
+    await ask(services, ada)
+    assert await exporter.step()
+    with await opened(services, ada) as copy:
+        path = f"media/{medium.name}.original.ogg"
+        assert copy.read(path) == sound
+        assert f'<a href="{path}"' in copy.read("index.html").decode()
+        [create] = json.loads(copy.read("outbox.json"))["orderedItems"]
+    assert create["object"]["attachment"] == [
+        {"type": "Document", "mediaType": "audio/ogg", "url": path, "name": "My voice"}
+    ]
 
 
 async def test_pat04_a_copy_of_many_posts_tells_how_far_it_is(
