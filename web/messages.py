@@ -177,6 +177,7 @@ PROBLEMS: dict[str, str] = {
     ),
     "too_many_names": N_("You have named five accounts already."),
     "bad_list": N_("This does not look like a list. Please give the file as it was fetched."),
+    "list_too_large": N_("This file is too large: at most one megabyte."),
     "other_list": N_("The columns are those of another list. Please choose which one it is."),
     "too_many_lines": N_("These are too many lines. Please bring at most 10,000 at once."),
     "import_runs": N_("Your other lists are still being worked on. Please come back later."),
@@ -253,6 +254,7 @@ PROBLEMS: dict[str, str] = {
 
 ACTIONS: dict[str, str] = {
     "see_alias": N_("looked up who wrote as"),
+    "see_message": N_("looked at a reported message"),
     "remove_post": N_("removed a post by"),
     "stop_member": N_("stopped from posting:"),
     "let_member": N_("let post again:"),

@@ -103,6 +103,8 @@ async def bring(visit: Visit) -> Response:
     """Take a list, pasted or as a file; a worker goes through it."""
     visit.require_member()
     form = visit.form
+    if form.errors.get("file") == "file_too_large":
+        form.errors["file"] = "list_too_large"
     with form.checked():
         form.stop_if_wrong()
         kind = form.choice("kind", KINDS)

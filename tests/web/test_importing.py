@@ -1,0 +1,113 @@
+"""Bringing lists in the browser: pasted, as a file, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from server.importing import Importer
+from storage.audience import Viewer
+from storage.blocks import list_blocked
+from storage.db import Database
+from tests.factories import SITE, make_community, make_person
+from tests.web.conftest import Browser
+
+Open = Callable[..., Browser]
+BLOCKS = f"timo@{SITE.host}\r\nnobody@{SITE.host}\r\n"
+
+
+async def give_file(visitor: Browser, kind: str, body: bytes, **fields: str) -> httpx.Response:
+    token = await visitor.token("/settings/import")
+    return await visitor.client.post(
+        "/settings/import",
+        data={"form_token": token, "kind": kind, "list": "", **fields},
+        files={"file": ("list.csv", body, "text/csv")},
+        headers={"origin": SITE.origin, "sec-fetch-site": "same-origin"},
+    )
+
+
+async def test_pat04_a_pasted_list_is_worked_through_and_each_line_is_shown(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        rosa, timo = await make_person(conn, "rosa"), await make_person(conn, "timo")
+    visitor, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    assert 'href="/settings/import"' in (await visitor.get("/settings")).text
+    answer = await visitor.send("/settings/import", "/settings/import", kind="blocks", list=BLOCKS)
+    assert answer.status_code == 303
+    result = answer.headers["location"].partition("?")[0]
+    assert "0 of 2 lines are done" in (await visitor.page(result)).text
+    assert await Importer(visitor.services).step()
+    page = await visitor.page(result)
+    assert "Nobody was found at this address." in page.text
+    assert f"timo@{SITE.host}" in page.text
+    assert "working on it" not in page.text
+    only = await visitor.page(f"{result}?only=not_found")
+    assert f"nobody@{SITE.host}" in only.text
+    assert f"timo@{SITE.host}" not in only.text
+    async with database.read() as conn:
+        assert [one.name for one in await list_blocked(conn, Viewer(rosa.id))] == ["timo"]
+    assert (await visitor.get(result)).headers["cache-control"] == "private, no-store"
+    unknown = await other.get("/settings/import/1234567")
+    hidden = await other.get(result)
+    assert (hidden.status_code, hidden.content) == (404, unknown.content)
+    assert result not in (await other.get("/settings/import")).text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "\ufeffAccount address,Show boosts\r\nWide@here.test,true\r\n".encode(),
+        "Account address,Show boosts\nwide@here.test,true\nJosé@here.test,true\n".encode("cp1252"),
+    ],
+)
+async def test_pat04_a_file_is_taken_in_the_letters_of_its_program(
+    database: Database, browser: Open, body: bytes
+) -> None:
+    async with database.write() as conn:
+        rosa = await make_person(conn, "rosa")
+        await make_community(conn, name="wide", joining="open")
+    visitor = await browser().sign_in(rosa)
+    answer = await give_file(visitor, "follows", body)
+    assert answer.status_code == 303, answer.text
+    await Importer(visitor.services).step()
+    page = await visitor.page(answer.headers["location"].partition("?")[0])
+    assert "You are a member now." in page.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "sentence"),
+    [
+        ("mutes", b"PK\x03\x04\x00\x00", "does not look like a list"),
+        ("follows", b"", "Please fill this in"),
+        ("follows", b"Account address,Hide notifications\na@b.test,true", "those of another list"),
+        ("", b"a@b.test", "Please choose one of the answers"),
+        ("blocks", b"a@b.test\n" * 120_000, "at most one megabyte"),
+        ("blocks", b"".join(b"a%d@b.test\n" % n for n in range(10_001)), "at most 10,000 at once"),
+    ],
+)
+async def test_what_is_no_list_comes_back_with_a_sentence(
+    database: Database, browser: Open, kind: str, body: bytes, sentence: str
+) -> None:
+    async with database.write() as conn:
+        rosa = await make_person(conn, "rosa")
+    visitor = await browser().sign_in(rosa)
+    answer = await give_file(visitor, kind, body)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+
+
+async def test_a_list_is_forgotten_when_its_owner_wants(database: Database, browser: Open) -> None:
+    async with database.write() as conn:
+        rosa, timo = await make_person(conn, "rosa"), await make_person(conn, "timo")
+    visitor, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    answer = await visitor.send("/settings/import", "/settings/import", kind="blocks", list=BLOCKS)
+    result = answer.headers["location"].partition("?")[0]
+    number = result.rpartition("/")[2]
+    await other.act("/settings/import/forget", list=number)
+    assert (await visitor.get(result)).status_code == 200
+    await visitor.send(result, "/settings/import/forget")
+    assert (await visitor.get(result)).status_code == 404
+    assert not await Importer(visitor.services).step()

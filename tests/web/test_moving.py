@@ -1,0 +1,96 @@
+"""Moving to another account in the browser, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from storage import actors
+from storage.actors import Actor
+from storage.db import Database
+from tests.factories import PASSWORD, make_community, make_person, make_remote_person, tick
+from tests.web.conftest import Browser, KnownCommunities
+
+Open = Callable[..., Browser]
+ADDRESS = "rosa@new.test"
+
+
+@dataclass
+class Scene:
+    visitor: Browser
+    rosa: Actor
+    new: Actor
+
+
+@pytest.fixture
+async def scene(database: Database, browser: Open, resolver: KnownCommunities) -> Scene:
+    """Rosa, and an account elsewhere that says to be her."""
+    async with database.write() as conn:
+        rosa = await make_person(conn, "rosa")
+        new = await make_remote_person(conn, host="new.test", name="rosa")
+        new = await actors.upsert_remote(conn, replace(new, also_known_as=[rosa.uri]), tick())
+        await make_community(conn, name="wide")
+    resolver.known[ADDRESS] = new.id
+    return Scene(await browser().sign_in(rosa), rosa, new)
+
+
+async def move(scene: Scene, **changed: str) -> tuple[int, str]:
+    fields = {"address": ADDRESS, "password": PASSWORD, "sure": "yes", **changed}
+    answer = await scene.visitor.send("/settings/move", "/settings/move", **fields)
+    return answer.status_code, answer.text
+
+
+async def test_pat04_somebody_moves_away_and_comes_back(scene: Scene, browser: Open) -> None:
+    visitor = scene.visitor
+    assert 'href="/settings/move"' in (await visitor.get("/settings")).text
+    assert await move(scene) == (303, "")
+    assert f"You have moved to {ADDRESS}" in (await visitor.page("/settings/move")).text
+    seen = await browser().get("/u/rosa")
+    assert "This person has another account now:" in seen.text
+    assert ADDRESS in seen.text
+    refused = await visitor.act("/c/wide/join")
+    assert refused.status_code == 403
+    assert "You have moved to another account" in refused.text
+    await visitor.send("/settings/move", "/settings/move/back")
+    assert "You have moved to" not in (await visitor.page("/settings/move")).text
+    assert "You can move again from" in (await visitor.page("/settings/move")).text
+    assert ADDRESS not in (await browser().get("/u/rosa")).text
+    assert (await visitor.act("/c/wide/join")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"password": "not this one"}, "This is not your password"),
+        ({"sure": ""}, "Please say that you are sure"),
+        ({"address": "nobody@new.test"}, "No account was found there"),
+        ({"address": ""}, "Please fill this in"),
+    ],
+)
+async def test_a_move_needs_password_certainty_and_an_account(
+    scene: Scene, changed: dict[str, str], sentence: str
+) -> None:
+    status, text = await move(scene, **changed)
+    assert status == 422
+    assert sentence in text
+    assert "another account now" not in (await scene.visitor.get("/u/rosa")).text
+
+
+async def test_a_move_to_who_does_not_say_so_is_refused(scene: Scene, database: Database) -> None:
+    async with database.write() as conn:
+        await actors.upsert_remote(conn, replace(scene.new, also_known_as=[]), tick())
+    status, text = await move(scene)
+    assert status == 422
+    assert "The new account does not name this one yet" in text
+
+
+async def test_pat04_another_account_is_named_and_no_longer(scene: Scene) -> None:
+    visitor = scene.visitor
+    await visitor.send("/settings/move", "/settings/move/names", other=ADDRESS)
+    page = await visitor.page("/settings/move")
+    assert ADDRESS in page.text
+    assert page.form("/settings/move/names/drop").fields["name"] == scene.new.uri
+    await visitor.send("/settings/move", "/settings/move/names/drop")
+    assert ADDRESS not in (await visitor.page("/settings/move")).text
