@@ -24,6 +24,8 @@ from storage.db import Connection
 from storage.ids import new_id
 from storage.memberships import Membership
 from storage.modlog import Act
+from storage.reports import ReportedMessage
+from storage.sessions import Member
 from storage.threads import Post
 
 REASON_LENGTH = 1000
@@ -99,6 +101,21 @@ async def report(conn: Connection, reporter: Actor, post: Post, reason: str, now
         reason=check_reason(reason),
         now=now,
     )
+
+
+async def see_message(
+    conn: Connection, admin: Member, report_id: int, now: datetime
+) -> ReportedMessage:
+    """The one message that was reported, for an administrator; that they looked stays in the log.
+
+    Raises NotFound when it is not reported to them, erased by now, or the report is closed.
+    """
+    found = await reports.read_message(conn, Viewer(admin.actor_id), report_id)
+    if found is None:
+        raise NotFound
+    act = Act(new_id(now), admin.actor_id, "see_message", now, post_id=found.post_id)
+    await modlog.insert(conn, act)
+    return found
 
 
 async def close_report(

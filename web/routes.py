@@ -42,6 +42,7 @@ from web.pages import (
     posts,
     recalling,
     receipts,
+    reported,
     second_step,
     security,
     subscribing,
@@ -209,6 +210,7 @@ DONE: tuple[tuple[str, Act], ...] = (
     ("/admin/servers", admin.decide_server),
     ("/admin/approve", admin.approve),
     ("/admin/reports/close", moderation.close_report),
+    ("/admin/reports/message", reported.see_message),
 )
 
 

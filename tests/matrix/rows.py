@@ -1,8 +1,9 @@
 """Every route of the program, and what its parameters name. A route that has no row fails.
 
-`Row.names` says of each parameter of the path which objects it can name; all of them are tried. A
-row with `fields` is a form: it is sent by every viewer with a valid token, so that nothing but the
-rule stands in its way.
+`Row.names` says of each parameter of the path which objects it can name; all of them are tried.
+Two parameters that name one object together stand there as they stand in the path. A row with
+`fields` is a form: it is sent by every viewer with a valid token, so that nothing but the rule
+stands in its way.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def document(*queries: str, **names: tuple[str, ...]) -> Row:
 
 
 COMMUNITY = ("community",)
+PICTURES = ("image", "thumbnail")
 ACTORS = ("community", "author", "instance")
 ACTIVITIES = ("activity",)
 
@@ -97,6 +99,7 @@ ROWS: dict[str, Row] = {
     "GET /admin/files": show(),
     "GET /sign-up/{token}": show(token=("secret",)),
     "GET /settings/export/file": show(),
+    "GET /media/{name}/{variant}": show("", "?x", **{"name}/{variant": PICTURES}),
     "GET /{path:path}": show("", ".json", ".rss", path=("path",)),
     "GET /healthz": show(),
     "GET /readyz": show(),
@@ -209,6 +212,7 @@ ROWS: dict[str, Row] = {
     "POST /admin/servers": act({"host": "there.test", "decision": "block"}),
     "POST /admin/approve": act({"person": "{asking}"}),
     "POST /admin/reports/close": act({"report": "{report}"}),
+    "POST /admin/reports/message": act({"report": "{report}"}),
     # ActivityPub
     "POST /inbox": act(),
     "POST /ap/actors/{actor_id}/inbox": act(actor_id=ACTORS),

@@ -14,6 +14,7 @@ from storage.ids import MAX_ID
 from tests.factories import join, make_community, make_person, make_remote_person, make_thread, tick
 from tests.federation.conftest import empty
 from tests.web.conftest import Browser, SteadyClock
+from tests.web.html import Page
 
 Open = Callable[..., Browser]
 SENTENCE = "could technically read them"
@@ -307,3 +308,41 @@ async def test_pat04_a_message_that_leaves_asks_once_and_is_not_sent_after_takin
     assert (await one.post(path, {"form_token": token, "source": "Again"})).status_code == 422
     async with database.read() as conn:
         assert await conn.fetchval("select count(*) from posts where audience = 'direct'") == 1
+
+
+async def test_pat13_a_reported_message_reaches_the_administrator_alone_and_the_look_is_noted(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    await meet(database, rosa, timo)
+    async with database.write() as conn:
+        admin = await make_person(conn, "anna", role="admin")
+        helper = await make_person(conn, role="moderator")
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    path = await write_first(one, timo, "Ugly words")
+    await one.send(path, path, source="Other words")
+    await other.send(path, path, source="Leave me alone")
+    post = path.replace("/messages/", "/p/")
+    assert "at nothing else that you said" in (await other.get(post)).text
+    await other.send(post, f"{post}/report", reason="He threatens me")
+    chief = await browser().sign_in(admin)
+    listed = (await chief.get("/admin")).text
+    assert "He threatens me" in listed
+    assert "Ugly words" not in listed
+    assert "rosa" not in listed
+    report = Page(listed).form("/admin/reports/message").fields["report"]
+    fields = {"form_token": await chief.token("/admin"), "report": report}
+    seen = (await chief.post("/admin/reports/message", fields)).text
+    assert "Ugly words" in seen
+    assert "Other words" not in seen
+    assert "Leave me alone" not in seen
+    assert (await chief.get(post)).status_code == 404
+    for nosy in (await browser().sign_in(helper), one, other):
+        blind = {"form_token": await nosy.token("/settings"), "report": report}
+        assert (await nosy.post("/admin/reports/message", blind)).status_code == 404
+    closed = await chief.post("/admin/reports/close", fields)
+    assert closed.status_code == 303
+    assert (await chief.post("/admin/reports/message", fields)).status_code == 404
+    assert "He threatens me" not in (await chief.get("/admin")).text
+    async with database.read() as conn:
+        acts = await conn.fetch("select action, moderator_id from modlog order by id")
+    assert [tuple(act) for act in acts] == [("see_message", admin.id), ("close_report", admin.id)]

@@ -12,7 +12,7 @@ from forum.text import compose_text
 from storage.accounts import WaitingAccount, list_waiting
 from storage.db import Connection
 from storage.instances import Instance, list_decided
-from storage.reports import list_open
+from storage.reports import MessageReport, list_of_messages, list_open
 from storage.sessions import Member
 from storage.site import SiteRow, read_site
 from web import respond
@@ -38,6 +38,7 @@ class AdminPage:
     servers: list[Instance]
     ill_servers: list[ShownServer]
     reports: list[ShownReport]
+    messages: list[MessageReport]
 
 
 async def show_admin(visit: Visit, conn: Connection) -> Response:
@@ -48,6 +49,7 @@ async def show_admin(visit: Visit, conn: Connection) -> Response:
         servers=await list_decided(conn, limit=SERVERS),
         ill_servers=await list_shown(conn, visit.now),
         reports=[shown(report) for report in await list_open(conn, visit.viewer, limit=REPORTS)],
+        messages=await list_of_messages(conn, visit.viewer, limit=REPORTS),
     )
     status = 422 if visit.form.errors else 200
     return await respond.page(
