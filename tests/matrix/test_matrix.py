@@ -18,7 +18,7 @@ import pytest
 from starlette.routing import BaseRoute, Route
 
 from server.app import routes_of
-from tests.matrix.rows import ROWS, Row
+from tests.matrix.rows import PICTURES, ROWS, Row
 from tests.matrix.rule import LEARNS, READERS, VIEWERS, WITNESSES
 from tests.matrix.world import (
     NAME,
@@ -41,6 +41,7 @@ OF_WORDS = {
     "secret": "no-such-secret",
 }
 UNKNOWN_ACTIVITY = UNKNOWN_ID
+UNKNOWN_FILE = "a2" * 13
 
 
 @pytest.fixture
@@ -68,6 +69,8 @@ def wanted(row: Row, world: World, path: str) -> Iterator[tuple[str | None, str,
     for thing in things:
         for name in names_of(world, thing, parameter):
             unknown = UNKNOWN_NAME if name == NAME else UNKNOWN_ID
+            if thing in PICTURES:
+                unknown = f"{UNKNOWN_FILE}/{name.partition('/')[2]}"
             yield thing, path.replace(place, name), path.replace(place, unknown), name
 
 
@@ -144,7 +147,7 @@ async def test_prv_01_nobody_reads_what_is_not_for_them(world: World) -> None:
     assert not wrong
     assert {key for key, row in ROWS.items() if row.fields is None} == set(counted)
     # What may be seen was seen: the search finds what is there.
-    for thing in ("community", "thread", "reply", "reply to reply"):
+    for thing in ("community", "thread", "reply", "reply to reply", *PICTURES):
         assert seen[thing, "member"], thing
         assert seen[thing, "member elsewhere"], thing
     assert seen["poll", "member elsewhere"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,10 +17,12 @@ import httpx
 
 from federation.keys import load_own_key
 from federation.signatures import sign_request
+from forum import media
 from forum.editing import edit_post
 from forum.moderation import remove_post
+from forum.pictures import Kind, Made
 from forum.policy import block_server
-from forum.threads import erase_post
+from forum.threads import erase_post, reply
 from server.app import Application, create_app
 from server.settings import Settings
 from storage import sessions
@@ -28,6 +30,8 @@ from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Connection
 from storage.ids import new_id
+from storage.media_files import MediaFiles, new_name
+from storage.parts import Parts
 from storage.threads import Post
 from tests import factories
 from tests.factories import KEYPAIR, SITE, join, make_person, make_remote_person, tick
@@ -111,7 +115,7 @@ async def open_world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
     app = await create_app(settings)
     database = app.parts.services.database
     async with database.write() as conn:
-        community, people, ids = await _build(conn)
+        community, people, ids = await _build(conn, app.parts.services.media)
     await publish_all(app.parts.federation)
     async with database.read() as conn:
         rows = await conn.fetch("select id from activities where post_id is not null")
@@ -124,7 +128,9 @@ async def open_world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
     await app.close()
 
 
-async def _build(conn: Connection) -> tuple[Community, dict[str, Actor], dict[str, list[str]]]:
+async def _build(
+    conn: Connection, files: MediaFiles
+) -> tuple[Community, dict[str, Actor], dict[str, list[str]]]:
     await factories.make_site(conn)
     author = await make_person(conn, "author")
     community = await factories.make_community(
@@ -134,6 +140,7 @@ async def _build(conn: Connection) -> tuple[Community, dict[str, Actor], dict[st
     people = await _people(conn, community, author)
     posts = await _posts(conn, community, author, people)
     await _direct(conn, posts, people)
+    pictures = await _pictured(conn, files, author, posts["thread"])
     await _moderated(conn, community, posts, people)
     admin = factories.member_of(people["admin"], role="admin")
     await block_server(conn, admin, BLOCKED, "spam", tick())
@@ -143,7 +150,7 @@ async def _build(conn: Connection) -> tuple[Community, dict[str, Actor], dict[st
         "community": [str(community.id)],
         "author": [str(author.id)],
         "instance": [str(instance)],
-    }
+    } | pictures
     return community, people, ids
 
 
@@ -199,6 +206,28 @@ async def _posts(
         "thread": thread, "reply": reply, "reply to reply": deep, "poll": poll, "held": held,
         "deleted": deleted, "removed": removed,
     }  # fmt: skip
+
+
+async def _pictured(
+    conn: Connection, files: MediaFiles, author: Actor, thread: Post
+) -> dict[str, list[str]]:
+    """A reply with a picture. What its two sizes show is a word each."""
+    name, named = new_name(), {}
+    for variant, thing in (("full.jpg", "image"), ("small.jpg", "thumbnail")):
+        path = files.incoming()
+        path.write_text(secret_of(thing))
+        files.save(name, {variant: path})
+        named[thing] = [f"{name}/{variant}"]
+    made = dict.fromkeys(("full.jpg", "small.jpg"), Made(9, 9, 9))
+    prepared = media.Prepared(name, Kind("image", "image/jpeg"), made)
+    await media.keep(conn, author.id, prepared, now=tick())
+    chosen = [media.Chosen(name, f"A {secret_of('image')} described")]
+    attachments = await media.attachments_of(conn, SITE, author.id, chosen)
+    draft = replace(
+        factories.make_draft("", "Look."), parts=Parts(attachments=attachments), files=(name,)
+    )
+    await reply(conn, SITE, author, thread, draft, now=tick())
+    return named
 
 
 async def _direct(conn: Connection, posts: dict[str, Post], people: dict[str, Actor]) -> None:
