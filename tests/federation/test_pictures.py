@@ -245,31 +245,28 @@ async def test_many_who_look_at_once_cause_one_fetch_in_all_processes(scene: Sce
 
 
 async def test_a_server_that_hangs_holds_few_places_and_nobody_elses(
-    scene: Scene, other_peer: Peer, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, other_peer: Peer
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 2.0)
-    go_on = asyncio.Event()
+    go_on, arrived = asyncio.Event(), asyncio.Semaphore(0)
 
     async def hang(asked: Asked, send: Any) -> bool:
+        arrived.release()
         await go_on.wait()
         return False
 
     scene.peer.behaviour = hang
     slow = [f"{scene.peer.origin}/{number}" for number in range(module.MOST_WAITING_FOR_ONE)]
     quick = other_peer.put("/a.png", PNG, content_type="image/png")
-    hanging, other = (
-        await scene.post(*slow, "http://x.test/1"),
-        await scene.post(quick, host="b.test"),
-    )
+    hanging, other = await scene.post(*slow), await scene.post(quick, host="b.test")
     waiting = [asyncio.create_task(scene.find(hanging, url)) for url in slow]
-    while len(scene.peer.asked) < module.PER_SERVER:
-        await asyncio.sleep(0.01)
-    async with asyncio.timeout(1):
-        assert await scene.find(hanging, "http://x.test/1") is None
-        assert await scene.find(other, quick) is not None
-    assert await asyncio.gather(*waiting) == [None] * len(slow)
+    for _ in range(module.PER_SERVER):
+        await arrived.acquire()
+    assert await scene.find(other, quick) is not None
+    assert await scene.find(hanging, f"{scene.peer.origin}/one-too-many") is None
     assert len(scene.peer.asked) == module.PER_SERVER
     go_on.set()
+    assert await asyncio.gather(*waiting) == [None] * len(slow)
+    assert scene.peer.fetches("/one-too-many") == 0
 
 
 async def test_pat05_the_files_of_a_post_that_is_taken_back_go(scene: Scene) -> None:
