@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from forum import access
+from forum import access, subscriptions
 from forum.accounts import check_name
 from forum.errors import Conflict, Invalid
 from forum.keypairs import Keypair, store_keypair
@@ -123,7 +123,8 @@ async def store_remote_community(
     """Keep what another server says of its community, and return it as it stands here then.
 
     A closed one travels to its own server and no further. When a public one becomes closed, what
-    is stored of it is for its members from then on; the other way nothing stored is widened.
+    is stored of it is for its members from then on, and nobody reads along there any more; the
+    other way nothing stored is widened.
     """
     if actor.is_local or actor.kind != "community":
         raise Invalid("no_remote_community")
@@ -142,6 +143,7 @@ async def store_remote_community(
     await communities.set_hosts(conn, actor.id, [] if is_public else [actor.host])
     if known is not None and known.readers == "anyone" and not is_public:
         await posts.narrow(conn, actor.id)
+        await subscriptions.end_all_in(conn, actor.id, now)
     stored = await communities.read_unfiltered(conn, actor.id)
     if stored is None:
         raise Conflict

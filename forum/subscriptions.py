@@ -67,8 +67,19 @@ async def subscribe(
 async def unsubscribe(conn: Connection, community_id: int, actor: Actor, now: datetime) -> None:
     """Read along no more. After the last one, the reader takes its Follow back."""
     await subscriptions.hold(conn, community_id)
-    if not await subscriptions.delete(conn, community_id, actor.id):
-        return
+    if await subscriptions.delete(conn, community_id, actor.id):
+        await _follow_no_more(conn, community_id, now)
+
+
+async def end_all_in(conn: Connection, community_id: int, now: datetime) -> None:
+    """The community closed: from now on only its members read it, each under their own name."""
+    await subscriptions.hold(conn, community_id)
+    await subscriptions.delete_all(conn, community_id)
+    await _follow_no_more(conn, community_id, now)
+
+
+async def _follow_no_more(conn: Connection, community_id: int, now: datetime) -> None:
+    """The reader takes its Follow back, unless somebody still reads along."""
     reader = await subscriptions.read_reader_unfiltered(conn)
     if reader is None or await subscriptions.has_any(conn, community_id):
         return

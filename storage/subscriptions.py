@@ -49,6 +49,13 @@ async def delete(conn: Connection, community_id: int, actor_id: int) -> bool:
     return await conn.execute(DELETE, community_id, actor_id) == "DELETE 1"
 
 
+DELETE_ALL = "delete from subscriptions where community_id = $1"
+
+
+async def delete_all(conn: Connection, community_id: int) -> None:
+    await conn.execute(DELETE_ALL, community_id)
+
+
 HAS_ANY = "select exists (select 1 from subscriptions where community_id = $1)"
 
 
