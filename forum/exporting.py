@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from storage import exports
-from storage.belongings import OwnHost, OwnMembership, OwnPerson
+from storage.belongings import OwnHost, OwnMembership, OwnPerson, OwnReading
 from storage.db import Connection
 from storage.sessions import Member
 
@@ -21,13 +21,11 @@ async def ask_for_copy(conn: Connection, member: Member, now: datetime) -> None:
     await exports.ask(conn, member.actor_id, now, now + LIFETIME)
 
 
-def following_csv(memberships: Iterable[OwnMembership]) -> str:
-    """The communities that somebody is in, as Mastodon writes whom somebody follows."""
-    rows = [
-        (f"{one.name}@{one.host}", "true", "false", "")
-        for one in memberships
-        if one.state == "accepted"
-    ]
+def following_csv(memberships: Iterable[OwnMembership], reading: Iterable[OwnReading]) -> str:
+    """The communities that somebody is in or reads, as Mastodon writes whom somebody follows."""
+    joined = [f"{one.name}@{one.host}" for one in memberships if one.state == "accepted"]
+    followed = [*joined, *(f"{one.name}@{one.host}" for one in reading)]
+    rows = [(address, "true", "false", "") for address in followed]
     header = ("Account address", "Show boosts", "Notify on new posts", "Languages")
     return _csv([header, *rows])
 

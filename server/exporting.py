@@ -51,6 +51,7 @@ class Told:
     host: str
     made_at: datetime
     memberships: list[belongings.OwnMembership]
+    reading: list[belongings.OwnReading]
     consents: list[belongings.OwnConsent]
     blocked: list[belongings.OwnPerson]
     muted: list[belongings.OwnPerson]
@@ -75,6 +76,7 @@ class Shown:
     post: Post
     community: str
     files: list[ShownFile]
+    name: str  # for one thread only; empty for one's own
 
 
 class NotWanted(Exception):
@@ -153,7 +155,8 @@ class Exporter:
         progress = _Progress(export, total, self._note)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("actor.json", _json(actor_of(owner)))
-            archive.writestr("following_accounts.csv", exporting.following_csv(told.memberships))
+            following = exporting.following_csv(told.memberships, told.reading)
+            archive.writestr("following_accounts.csv", following)
             archive.writestr("blocked_accounts.csv", exporting.blocked_csv(told.blocked))
             archive.writestr("muted_accounts.csv", exporting.muted_csv(told.muted))
             archive.writestr("blocked_domains.csv", exporting.blocked_hosts_csv(told.hosts))
@@ -168,6 +171,7 @@ class Exporter:
             host=owner.host,
             made_at=self._services.clock.now(),
             memberships=await belongings.list_memberships(conn, viewer),
+            reading=await belongings.list_reading(conn, viewer),
             consents=await belongings.list_consents(conn, viewer),
             blocked=await belongings.list_blocked(conn, viewer),
             muted=await belongings.list_muted(conn, viewer),
@@ -206,7 +210,8 @@ class Exporter:
             page.write(part("opening", told))
             async for post, place in posts:
                 files = [ShownFile(one.kind, one.url, one.alt) for one in self._files_of(post)]
-                page.write(part("post", Shown(post, place.community, files)))
+                name = "" if place.name == told.name else place.name
+                page.write(part("post", Shown(post, place.community, files, name)))
                 await progress.one_more()
             page.write(part("closing"))
 
@@ -217,16 +222,22 @@ class Exporter:
         posts: AsyncIterator[tuple[Post, Place]],
         progress: _Progress,
     ) -> None:
-        """One collection with every Create, as an outbox would hold them."""
+        """One collection with every Create, as an outbox would hold them.
+
+        Without what was written under a name for one thread: other programs would show the two
+        names together.
+        """
         head = with_context({"id": "outbox.json", "type": "OrderedCollection", "actor": owner.uri})
         with archive.open("outbox.json", "w") as out:
             out.write(msgspec.json.encode(head)[:-1] + b',"orderedItems":[')
             count = 0
             async for post, place in posts:
+                await progress.one_more()
+                if post.author_id != owner.id:
+                    continue
                 create = create_of(owner, post, place, self._files_of(post))
                 out.write((b",\n" if count else b"\n") + _json(create))
                 count += 1
-                await progress.one_more()
             out.write(b'\n],"totalItems":%d}\n' % count)
 
     async def _write_files(self, archive: zipfile.ZipFile, viewer: Viewer) -> None:
@@ -301,6 +312,7 @@ def actor_of(owner: Actor) -> Document:
             "preferredUsername": owner.name,
             "name": owner.display_name or owner.name,
             "url": owner.url,
+            "alsoKnownAs": owner.also_known_as,
             "outbox": "outbox.json",
         }
     )
@@ -360,6 +372,7 @@ def _path_of(name: str, variant: str) -> str:
 def _plain(told: Told) -> dict[str, object]:
     return {
         "memberships": told.memberships,
+        "communities_read_along": told.reading,
         "consents": told.consents,
         "words_servers_and_topics_not_wanted": told.words,
         "likes_and_votes": told.marks,

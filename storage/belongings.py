@@ -28,6 +28,16 @@ class OwnMembership:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnReading:
+    """A public community elsewhere where the viewer only reads along."""
+
+    name: str
+    host: str
+    title: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OwnConsent:
     purpose: str
     community: str | None
@@ -80,7 +90,9 @@ async def read_locale(conn: Connection, viewer: Viewer) -> str | None:
 
 COUNT_POSTS = """
 select count(*) from posts p
-where p.author_id = $1 and p.state <> 'erased' and p.kind <> 'boost'
+where p.author_id = any(array(
+    select $1::bigint union all select l.actor_id from aliases l where l.owner_id = $1))
+  and p.state <> 'erased' and p.kind <> 'boost'
   and (p.audience <> 'direct' or exists (
     select 1 from conversation_people c
     where c.thread_id = p.thread_id and c.actor_id = $1 and c.state <> 'left'))
@@ -94,7 +106,9 @@ async def count_posts(conn: Connection, viewer: Viewer) -> int:
 LIST_POSTS = f"""
 select {COLUMNS}
 from posts p
-where p.author_id = $1 and p.state <> 'erased' and p.kind <> 'boost' and p.id > $2
+where p.author_id = any(array(
+    select $1::bigint union all select l.actor_id from aliases l where l.owner_id = $1))
+  and p.state <> 'erased' and p.kind <> 'boost' and p.id > $2
   and (p.audience <> 'direct' or exists (
     select 1 from conversation_people c
     where c.thread_id = p.thread_id and c.actor_id = $1 and c.state <> 'left'))
@@ -106,7 +120,10 @@ limit $3
 async def list_posts(
     conn: Connection, viewer: Viewer, *, after: int = 0, limit: int = 100
 ) -> list[Post]:
-    """What the viewer wrote, oldest first: also what a moderator removed, and direct messages."""
+    """What the viewer wrote, oldest first: also what a moderator removed, and direct messages.
+
+    Also under a name for one thread: `author_id` says which.
+    """
     return await fetch_all(conn, Post, LIST_POSTS, viewer.actor_id, after, limit)
 
 
@@ -122,6 +139,19 @@ order by m.changed_at, m.community_id
 
 async def list_memberships(conn: Connection, viewer: Viewer) -> list[OwnMembership]:
     return await fetch_all(conn, OwnMembership, LIST_MEMBERSHIPS, viewer.actor_id)
+
+
+LIST_READING = """
+select a.name, a.host, a.display_name as title, s.created_at as since
+from subscriptions s
+join actors a on a.id = s.community_id
+where s.actor_id = $1
+order by s.created_at, s.community_id
+"""
+
+
+async def list_reading(conn: Connection, viewer: Viewer) -> list[OwnReading]:
+    return await fetch_all(conn, OwnReading, LIST_READING, viewer.actor_id)
 
 
 LIST_CONSENTS = """
@@ -207,21 +237,25 @@ async def list_marks(conn: Connection, viewer: Viewer) -> list[OwnMark]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a post of the viewer stands: what it answers, and in which community."""
+    """Where a post of the viewer stands: what it answers, in which community, under which name."""
 
     post_id: int
     parent_uri: str | None
     community_uri: str | None
     community: str
+    name: str
 
 
 LIST_PLACES = """
 select p.id as post_id, q.uri as parent_uri, a.uri as community_uri,
-  coalesce(a.display_name, '') as community
+  coalesce(a.display_name, '') as community, w.name
 from posts p
+join actors w on w.id = p.author_id
 left join posts q on q.id = p.parent_id
 left join actors a on a.id = p.community_id
-where p.author_id = $1 and p.id = any($2::bigint[])
+where p.author_id = any(array(
+    select $1::bigint union all select l.actor_id from aliases l where l.owner_id = $1))
+  and p.id = any($2::bigint[])
 """
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from forum import exporting, media, threads
+from forum import aliases, exporting, importing, media, subscriptions, threads
 from forum.pictures import PictureMaker
 from forum.ports import Services
 from forum.text import ChildRenderer
@@ -24,11 +24,13 @@ from storage.db import Database
 from storage.media_files import MediaFiles
 from storage.parts import Parts
 from tests.factories import (
+    KEYPAIR,
     SITE,
     join,
     make_community,
     make_draft,
     make_person,
+    make_remote_community,
     make_reply,
     make_site,
     make_thread,
@@ -245,3 +247,48 @@ async def test_a_copy_that_a_dead_worker_began_is_made_by_the_next(
     services.clock.move(timedelta(minutes=6))
     assert await exporter.step()
     assert (await opened(services, ada)).testzip() is None
+
+
+async def test_pat18_what_was_written_under_another_name_is_on_the_page_and_in_no_outbox(
+    services: Services, exporter: Exporter
+) -> None:
+    now = services.clock.now()
+    async with services.database.write() as conn:
+        ada = await make_person(conn, "ada")
+        community = await make_community(conn, name="quiet")
+        await join(conn, community, ada)
+        await make_thread(conn, ada, community, text="As myself.")
+        hidden = await aliases.start_unnamed_thread(
+            conn, aliases.Fresh(SITE, KEYPAIR), ada, community,
+            make_draft("Without a name", "As nobody."), now=now + timedelta(days=9),
+        )  # fmt: skip
+        name = await conn.fetchval("select name from actors where id = $1", hidden.author_id)
+    await ask(services, ada)
+    assert await exporter.step()
+    with await opened(services, ada) as copy:
+        page = copy.read("index.html").decode()
+        outbox = copy.read("outbox.json").decode()
+    assert "As nobody." in page
+    assert f"You wrote this as {name}." in page
+    assert page.count("You wrote this as") == 1
+    assert "As myself." in outbox
+    assert "As nobody." not in outbox
+    assert json.loads(outbox)["totalItems"] == 1
+
+
+async def test_pat04_lists_of_a_copy_are_taken_in_again(
+    services: Services, exporter: Exporter
+) -> None:
+    async with services.database.write() as conn:
+        ada, eve = await make_person(conn, "ada"), await make_person(conn, "eve")
+        there = await make_remote_community(conn, host="there.test", name="herd")
+        reader = await subscriptions.make_reader(conn, SITE, KEYPAIR, services.clock.now())
+        await subscriptions.subscribe(conn, SITE, there, ada, reader, services.clock.now())
+        await conn.execute("insert into blocks values ($1, $2)", ada.id, eve.id)
+    await ask(services, ada)
+    assert await exporter.step()
+    with await opened(services, ada) as copy:
+        follows = copy.read("following_accounts.csv").decode()
+        blocked = copy.read("blocked_accounts.csv").decode()
+    assert importing.read_list(follows, "follows") == ["herd@there.test"]
+    assert importing.read_list(blocked, "blocks") == ["eve@here.test"]
