@@ -16,7 +16,7 @@ from forum.membership import (
 from forum.mutes import check_until
 from forum.standing import person_behind
 from forum.threads import take_down
-from storage import accounts, blocks, communities, memberships, modlog, reports
+from storage import accounts, aliases, blocks, communities, memberships, modlog, reports
 from storage.actors import Actor
 from storage.audience import Viewer
 from storage.communities import Community
@@ -60,11 +60,11 @@ async def stop_member(
 
     Who writes under a name for one thread is stopped under every name, and the log has that one.
     """
-    membership = await _require_stoppable_member(conn, moderator, community, actor)
+    await _require_stoppable_member(conn, moderator, community, actor)
     if until <= now:
         raise Invalid("in_the_past", field="until")
     reason = check_reason(reason)
-    await memberships.set_stop(conn, community.id, membership.actor_id, until, reason)
+    await _set_stop(conn, community, actor, until, reason)
     await log_about_person(conn, moderator, "stop_member", community.id, actor.id, reason, now)
 
 
@@ -77,10 +77,11 @@ async def let_member(
     now: datetime,
 ) -> None:
     """Somebody who was stopped may post again."""
-    membership = await _require_stoppable_member(conn, moderator, community, actor)
-    if membership.stopped_until is None:
+    await _require_stoppable_member(conn, moderator, community, actor)
+    standing = await memberships.read_membership(conn, community.id, actor.id)
+    if standing is None or standing.stopped_until is None:
         return
-    await memberships.set_stop(conn, community.id, membership.actor_id, None, "")
+    await _set_stop(conn, community, actor, None, "")
     reason = reason.strip()[:REASON_LENGTH]
     await log_about_person(conn, moderator, "let_member", community.id, actor.id, reason, now)
 
@@ -171,6 +172,15 @@ async def _community_of(conn: Connection, post: Post) -> Community:
     if community is None:
         raise NotFound
     return community
+
+
+async def _set_stop(
+    conn: Connection, community: Community, actor: Actor, until: datetime | None, reason: str
+) -> None:
+    """A name is stopped as that name: the list of who cannot post may not say whose it is."""
+    is_name = actor.is_local and await aliases.is_alias(conn, actor.id)
+    stop = memberships.stop_name if is_name else memberships.set_stop
+    await stop(conn, community.id, actor.id, until, reason)
 
 
 async def _require_stoppable_member(

@@ -45,6 +45,10 @@ async def require_writer(
     if actor.is_local or community.is_local:
         membership = await memberships.read_membership(conn, community.id, person.id)
         access.require_may_post(community, membership, now)
+        if person.is_local and await memberships.is_stopped_under_a_name(
+            conn, community.id, person.id, now
+        ):
+            raise NotAllowed("stopped")
         return membership
     if not await memberships.has_local(conn, community.id):
         raise NotAllowed("nobody_here_reads")

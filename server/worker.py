@@ -41,6 +41,7 @@ from server.memory import keep_what_is_loaded
 from server.settings import MEDIA_CACHE, Settings
 from storage import (
     activities,
+    aliases,
     backfills,
     blocks,
     destinations,
@@ -199,6 +200,7 @@ async def tidy(database: Database, now: datetime) -> None:
         await erasing.give_up(conn, now)
         await erasures.drop_old(conn, now)
         await media.tidy(conn, now, TIDY_BATCH)
+        await aliases.forget_over(conn, now)
     for drop_old, kept in (
         (inbox.drop_old, INBOX_KEPT),
         (memberships.drop_answers, ANSWERS_KEPT),

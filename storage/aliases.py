@@ -131,21 +131,35 @@ async def end(conn: Connection, owner_id: int, actor_id: int, now: datetime) -> 
     await conn.execute(END, owner_id, actor_id, now)
 
 
-FORGET_THREAD = """
-update aliases l set ended_at = coalesce(l.ended_at, $2),
-  owner_id = case when exists (
+END_IN_THREAD = """
+update aliases set ended_at = coalesce(ended_at, $2) where thread_id = $1
+"""
+
+# Who has something standing under a name may take it back; who was stopped under one stays stopped.
+FORGET = """
+update aliases l set owner_id = null
+where l.owner_id is not null and l.ended_at is not null
+  and ($1::bigint is null or l.thread_id = $1)
+  and exists (select 1 from posts t where t.id = l.thread_id and t.state = 'erased')
+  and not exists (
     select 1 from posts p where p.author_id = l.actor_id and p.state <> 'erased')
-    then l.owner_id end
-where l.thread_id = $1
+  and not exists (
+    select 1 from memberships m where m.actor_id = l.actor_id and m.stopped_until > $2)
 """
 
 
 async def forget_thread(conn: Connection, thread_id: int, now: datetime) -> None:
-    """Who was behind the names of a thread: from now on nobody knows.
+    """A thread was erased: who was behind its names, from now on nobody knows.
 
-    But for names under which something still stands: their owners may take it back.
+    But for names under which something still stands, or that were stopped: see `forget_over`.
     """
-    await conn.execute(FORGET_THREAD, thread_id, now)
+    await conn.execute(END_IN_THREAD, thread_id, now)
+    await conn.execute(FORGET, thread_id, now)
+
+
+async def forget_over(conn: Connection, now: datetime) -> None:
+    """Forget whose the names of erased threads were, where the reason to remember is over."""
+    await conn.execute(FORGET, None, now)
 
 
 IS_ALLOWED = "select allows_aliases from communities where actor_id = $1"

@@ -103,34 +103,35 @@ language sql stable as $$
   where l.actor_id = actor and o.actor_id <> actor
 $$;
 
--- Whom this person and who this person do not want to meet, in both directions, under any name.
+-- Whom this person and who this person do not want to meet, in both directions. Of others the one
+-- name counts that blocks or is blocked: if their other names vanished with it, what vanishes would
+-- tell who is behind them. The viewer knows all their own names, so each of them counts.
 create or replace function not_met_by(viewer_actor bigint) returns table (id bigint)
 language sql stable as $$
-  select n.id from blocks b cross join lateral names_of(b.blocked_id) n
+  select b.blocked_id from blocks b
   where b.blocker_id = any (array(select v.id from names_of(viewer_actor) v))
     and (b.until is null or b.until > now())
   union all
-  select n.id from blocks b cross join lateral names_of(b.blocker_id) n
+  select b.blocker_id from blocks b
   where b.blocked_id = any (array(select v.id from names_of(viewer_actor) v))
     and (b.until is null or b.until > now())
 $$;
 
--- Does one of these people not want to meet that one, or anybody of that one's server?
+-- Does one of these people not want to meet that one, or anybody of that one's server? It holds for
+-- all names of the one who acts, and for none but the one name of whom they act on: see not_met_by.
 create or replace function is_kept_away(from_actors bigint[], other_actor bigint) returns boolean
 language sql stable as $$
   select exists (
     select 1
     from unnest(from_actors) f(id)
-    cross join lateral names_of(f.id) n
-    join blocks b on b.blocker_id = n.id
+    join blocks b on b.blocker_id = f.id
     where b.blocked_id = any (array(select v.id from names_of(other_actor) v))
       and (b.until is null or b.until > now()))
   or exists (
     select 1
     from actors a
     cross join unnest(from_actors) f(id)
-    cross join lateral names_of(f.id) n
-    join host_blocks h on h.blocker_id = n.id
+    join host_blocks h on h.blocker_id = f.id
     where a.id = other_actor and not a.is_local and h.host = a.host
       and (h.until is null or h.until > now()))
 $$;

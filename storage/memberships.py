@@ -200,6 +200,36 @@ async def set_stop(
     await conn.execute(SET_STOP, community_id, actor_id, until, reason)
 
 
+STOP_NAME = """
+insert into memberships (community_id, actor_id, state, stopped_until, stopped_reason)
+values ($1, $2, 'left', $3, $4)
+on conflict (community_id, actor_id)
+do update set stopped_until = excluded.stopped_until, stopped_reason = excluded.stopped_reason
+"""
+
+
+async def stop_name(
+    conn: Connection, community_id: int, alias_id: int, until: datetime | None, reason: str
+) -> None:
+    """The same for a name for one thread, in a row of its own: none says whose it is."""
+    await conn.execute(STOP_NAME, community_id, alias_id, until, reason)
+
+
+IS_STOPPED_NAME = """
+select exists (
+  select 1 from aliases l
+  join memberships m on m.actor_id = l.actor_id and m.community_id = $1
+  where l.owner_id = $2 and m.stopped_until > $3)
+"""
+
+
+async def is_stopped_under_a_name(
+    conn: Connection, community_id: int, actor_id: int, now: datetime
+) -> bool:
+    """Whether a moderator stopped this person there by one of their names for one thread."""
+    return bool(await conn.fetchval(IS_STOPPED_NAME, community_id, actor_id, now))
+
+
 ACCEPT_RULES = """
 update memberships set rules_version = $3
 where community_id = $1 and actor_id = $2 and rules_version < $3
@@ -311,6 +341,24 @@ async def list_members(
     return await fetch_all(
         conn, MemberLine, LIST_MEMBERS, viewer.actor_id, community_id, after, limit
     )
+
+
+LIST_REFUSED = f"""
+select {LINE_COLUMNS}
+from memberships m
+join actors a on a.id = m.actor_id and a.state = 'live'
+where m.community_id = $2 and m.state = 'refused'
+  and moderates($2, $1)
+order by m.changed_at desc, m.actor_id
+limit $3
+"""
+
+
+async def list_refused(
+    conn: Connection, viewer: Viewer, community_id: int, *, limit: int = 200
+) -> list[MemberLine]:
+    """Who was not accepted or taken out, the latest first. Empty for anybody but moderators."""
+    return await fetch_all(conn, MemberLine, LIST_REFUSED, viewer.actor_id, community_id, limit)
 
 
 LIST_STOPPED = f"""

@@ -6,9 +6,9 @@ import pytest
 
 from forum import accounts, aliases, moderation, mutes
 from forum.errors import Invalid, NotAllowed
-from forum.threads import erase_post
+from forum.threads import erase_post, reply
 from storage import aliases as stored
-from storage import modlog, threads
+from storage import memberships, modlog, threads
 from storage.actors import Actor, read_person, read_unfiltered
 from storage.audience import NOBODY, Viewer
 from storage.communities import Community
@@ -96,6 +96,39 @@ async def test_pat18_who_may_not_write_may_not_write_without_a_name(conn: Connec
     assert rosa.name not in repr(acts)
 
 
+async def test_pat18_the_list_of_who_cannot_post_says_the_name_that_was_stopped(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    post, now = await unnamed(conn, rosa, place), tick()
+    name = await read_unfiltered(conn, post.author_id)
+    assert name
+    until = factories.far_future()
+    await moderation.stop_member(conn, owner, place, name, until, "rude", now)
+    await moderation.let_member(conn, owner, place, rosa, "", now)  # who guesses learns nothing
+    listed = await memberships.list_stopped(conn, Viewer(owner.id), place.id, now)
+    assert [line.actor_id for line in listed] == [name.id]
+    members = await memberships.list_members(conn, Viewer(owner.id), place.id)
+    assert {line.stopped_until for line in members} == {None}
+    await moderation.let_member(conn, owner, place, name, "", now)
+    await make_thread(conn, rosa, place)
+
+
+async def test_pat18_who_was_stopped_under_a_name_stays_so_when_its_thread_is_erased(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    post, until = await unnamed(conn, rosa, place), factories.far_future()
+    name = await read_unfiltered(conn, post.author_id)
+    assert name
+    await moderation.stop_member(conn, owner, place, name, until, "rude", tick())
+    await erase_post(conn, name, post, now=tick())
+    with pytest.raises(NotAllowed, match="stopped"):
+        await make_thread(conn, rosa, place)
+    await stored.forget_over(conn, until)
+    assert await stored.owner_unfiltered(conn, name.id) is None
+
+
 async def test_pat18_only_a_home_moderator_learns_who_it_is_and_the_log_says_so(
     conn: Connection,
 ) -> None:
@@ -111,21 +144,55 @@ async def test_pat18_only_a_home_moderator_learns_who_it_is_and_the_log_says_so(
     assert [(act.action, act.reason) for act in acts] == [("see_alias", "a threat")]
 
 
-async def test_pat18_a_block_by_one_name_holds_for_all_names_of_both(conn: Connection) -> None:
+async def test_pat18_a_block_of_one_name_tells_nothing_of_the_others(conn: Connection) -> None:
     place, _, rosa = await scene(conn)
     timo = await make_person(conn)
     await join(conn, place, timo)
     first, second = await unnamed(conn, rosa, place), await unnamed(conn, rosa, place)
-    own, his = await make_thread(conn, rosa, place), await make_thread(conn, timo, place)
+    own = await make_thread(conn, rosa, place)
     name = await read_unfiltered(conn, first.author_id)
     assert name
     await moderation.block_person(conn, timo, name, tick())
-    for post in (first, second, own):
-        assert await threads.read_post(conn, Viewer(timo.id), post.id) is None
+    timos = Viewer(timo.id)
+    seen = [await threads.read_post(conn, timos, post.id) for post in (first, second, own)]
+    assert [post is not None for post in seen] == [False, True, True]
+    assert await read_person(conn, Viewer(timo.id), rosa.name) is not None
+
+
+async def test_pat18_who_is_blocked_under_one_name_answers_under_no_other(
+    conn: Connection,
+) -> None:
+    place, _, rosa = await scene(conn)
+    timo = await make_person(conn)
+    await join(conn, place, timo)
+    first, his = await unnamed(conn, rosa, place), await make_thread(conn, timo, place)
+    name = await read_unfiltered(conn, first.author_id)
+    assert name
+    await moderation.block_person(conn, timo, name, tick())
     assert await threads.read_post(conn, Viewer(rosa.id), his.id) is None
     draft = factories.make_draft("", "Hello.")
     with pytest.raises(NotAllowed, match="blocked"):
         await aliases.reply_unnamed(conn, FRESH, rosa, his, draft, now=tick() + LATER)
+    with pytest.raises(NotAllowed, match="blocked"):
+        await reply(conn, factories.SITE, rosa, his, draft, now=tick())
+
+
+async def test_pat18_whoever_somebody_blocks_cannot_find_their_names_by_what_vanishes(
+    conn: Connection,
+) -> None:
+    place, _, rosa = await scene(conn)
+    timo = await make_person(conn)
+    await join(conn, place, timo)
+    unsigned, own = await unnamed(conn, rosa, place), await make_thread(conn, rosa, place)
+    await moderation.block_person(conn, rosa, timo, tick())
+    assert await threads.read_post(conn, Viewer(timo.id), own.id) is None
+    assert await threads.read_post(conn, Viewer(timo.id), unsigned.id) is not None
+    name = await read_unfiltered(conn, unsigned.author_id)
+    assert name
+    assert await read_person(conn, Viewer(timo.id), name.name) is not None
+    draft = factories.make_draft("", "Hello.")
+    answer = await reply(conn, factories.SITE, timo, unsigned, draft, now=tick())
+    assert await threads.read_post(conn, Viewer(rosa.id), answer.id) is None
 
 
 async def test_pat18_erasing_the_thread_destroys_what_led_to_the_person(conn: Connection) -> None:
