@@ -188,6 +188,30 @@ async def test_a_body_that_is_slow_but_in_time_is_served(hurried_port):
     writer.close()
 
 
+FILES = (
+    b"POST /c/place/new HTTP/1.1\r\n"
+    + HOST
+    + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 40960\r\n\r\n"
+)
+
+
+async def test_files_may_take_longer_as_long_as_they_keep_coming(hurried_port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", hurried_port)
+    writer.write(FILES)
+    for _ in range(5):
+        writer.write(b"x" * 8192)
+        await asyncio.sleep(0.3)
+    assert (await reader.read(20)).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_res_02_files_that_drip_or_stop_are_cut(hurried_port):
+    assert await _drip(hurried_port, b"x" * 99, 0.05, before=FILES) < 3
+    began = time.monotonic()
+    stopped = await exchange(hurried_port, FILES + b"x" * 40959, wait=5)
+    assert (statuses(stopped), time.monotonic() - began < 3) == ([408], True)
+
+
 async def test_others_are_served_while_500_are_slow(hurried_port):
     async def dawdle():
         with contextlib.suppress(OSError):

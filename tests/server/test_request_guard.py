@@ -13,6 +13,7 @@ from starlette.routing import Route, Router
 from forum.site import Site
 from server.request_guard import FORM_BYTES, PLACES, RequestGuard
 from tests.server.raw_http import exchange, serving, statuses
+from web.file_forms import POSTS
 
 
 async def measure(request: Request) -> PlainTextResponse:
@@ -181,3 +182,22 @@ async def test_a_form_that_comes_slowly_takes_nobodys_place(port):
     assert statuses(await exchange(port, get("/", "forum.example"))) == [200]
     for writer in writers:
         writer.close()
+
+
+def post_files(path: str, length: int) -> bytes:
+    kind = b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    return post(path, length=length).removesuffix(b"\r\n") + kind
+
+
+async def test_a_form_with_files_may_be_larger_where_there_is_one(port):
+    large = FORM_BYTES + 1
+    fits = await exchange(port, post_files("/c/place/new", large) + b"x" * large)
+    assert f"got {large}".encode() in fits
+    assert statuses(await exchange(port, post_files("/sign-in", large))) == [413]
+    assert statuses(await exchange(port, post("/c/place/new", length=large))) == [413]
+
+
+async def test_res_01_more_than_all_files_together_is_refused_in_a_sentence(port):
+    refused = await exchange(port, post_files("/c/place/new", POSTS.total_bytes + 1))
+    assert statuses(refused) == [413]
+    assert b"at most 64 MB" in refused
