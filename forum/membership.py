@@ -1,7 +1,8 @@
 """Joining and leaving communities, here and across servers.
 
 Whoever a moderator did not accept, or took out, stays out of an open community and cannot come
-back by an invitation: they may ask where one applies, and a moderator decides again.
+back by an invitation: they may ask where one applies, and a moderator decides again, or lets them
+come again.
 """
 
 from __future__ import annotations
@@ -180,10 +181,10 @@ async def receive_leave(
 async def accept_member(
     conn: Connection, community: Community, moderator: Moderator, actor: Actor, now: datetime
 ) -> None:
-    """Let somebody in who asked, or who was not accepted before."""
+    """Let somebody in who asks; nobody else is made a member."""
     await require_moderator(conn, community, moderator)
     accepted = await memberships.change_state(
-        conn, community.id, actor.id, "accepted", now, when=("asked", "refused")
+        conn, community.id, actor.id, "accepted", now, when=("asked",)
     )
     if accepted is None:
         known = await memberships.read_membership(conn, community.id, actor.id)

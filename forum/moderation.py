@@ -86,6 +86,18 @@ async def let_member(
     await log_about_person(conn, moderator, "let_member", community.id, actor.id, reason, now)
 
 
+async def let_come_again(
+    conn: Connection, community: Community, moderator: Moderator, actor: Actor, now: datetime
+) -> None:
+    """Who was not accepted, or taken out, may join or ask again, if they want to."""
+    await require_moderator(conn, community, moderator)
+    changed = await memberships.change_state(
+        conn, community.id, actor.id, "left", now, when=("refused",)
+    )
+    if changed is not None:
+        await log_about_person(conn, moderator, "let_come_again", community.id, actor.id, "", now)
+
+
 async def report(conn: Connection, reporter: Actor, post: Post, reason: str, now: datetime) -> None:
     """Tell the moderators of a post that the reporter can see; once per person and post."""
     access.require_may_act(reporter, await accounts.read_account(conn, reporter.id))

@@ -145,6 +145,7 @@ DONE: tuple[tuple[str, Act], ...] = (
     ("/c/{name}/accept", moderation.accept),
     ("/c/{name}/refuse", moderation.refuse),
     ("/c/{name}/let", moderation.let),
+    ("/c/{name}/let-come-again", moderation.let_come_again),
     ("/c/{name}/reports/close", moderation.close_report),
     ("/i/{token}", invitations.accept_invitation),
     ("/t/{id}/reply", writing.reply),

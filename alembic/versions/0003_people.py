@@ -384,7 +384,7 @@ alter table modlog
     'accept_member', 'refuse_member', 'remove_member', 'close_report', 'block_server',
     'allow_server', 'unblock_server', 'federation_mode', 'signed_fetch', 'let_in', 'turn_away',
     'suspend_account', 'unsuspend_account', 'see_members', 'see_alias', 'see_message',
-    'sign_in_link', 'set_role',
+    'let_come_again', 'sign_in_link', 'set_role',
     'set_rules', 'hand_over', 'erase_received', 'set_mail'));
 """
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from forum import membership
+from forum import membership, moderation
 from forum.errors import Conflict, ForumError, Invalid, NotAllowed, NotFound
 from storage import communities, invitations, memberships
 from storage.actors import Actor
@@ -171,8 +171,31 @@ async def test_who_was_taken_out_stays_out_of_an_open_community(conn: Connection
     for invitation in (None, token):
         with pytest.raises(NotAllowed, match="not_accepted"):
             await ask(conn, community, person, invitation)
-    await membership.accept_member(conn, community, owner, person, tick())
+    with pytest.raises(Conflict, match="nobody_asks"):
+        await membership.accept_member(conn, community, owner, person, tick())
+    assert await state_of(conn, community, person) == "refused"
+
+
+async def test_who_was_taken_out_comes_again_when_a_moderator_and_they_want_it(
+    conn: Connection,
+) -> None:
+    owner, person = await make_person(conn), await make_person(conn)
+    community = await make_community(conn, owner)
+    await ask(conn, community, person)
+    await membership.refuse_member(conn, community, owner, person, "rude", tick())
+    (line,) = await memberships.list_refused(conn, Viewer(owner.id), community.id)
+    assert (line.actor_id, line.reason) == (person.id, "rude")
+    assert await memberships.list_refused(conn, Viewer(person.id), community.id) == []
+    with pytest.raises(NotAllowed, match="not_a_moderator"):
+        await moderation.let_come_again(conn, community, person, person, tick())
+    for _ in range(2):
+        await moderation.let_come_again(conn, community, owner, person, tick())
+    assert await state_of(conn, community, person) == "left"
+    assert await memberships.list_refused(conn, Viewer(owner.id), community.id) == []
+    assert (await ask(conn, community, person)).state == "accepted"
+    await moderation.let_come_again(conn, community, owner, person, tick())
     assert await state_of(conn, community, person) == "accepted"
+    assert await conn.fetchval("select count(*) from modlog where action = 'let_come_again'") == 1
 
 
 async def test_who_was_not_accepted_may_ask_again(conn: Connection) -> None:

@@ -52,6 +52,7 @@ def document(*queries: str, **names: tuple[str, ...]) -> Row:
 
 COMMUNITY = ("community",)
 PICTURES = ("image", "thumbnail")
+PICTURES_ELSEWHERE = ("picture from elsewhere", "thumbnail from elsewhere")
 ACTORS = ("community", "author", "instance")
 ACTIVITIES = ("activity",)
 
@@ -100,6 +101,8 @@ ROWS: dict[str, Row] = {
     "GET /sign-up/{token}": show(token=("secret",)),
     "GET /settings/export/file": show(),
     "GET /media/{name}/{variant}": show("", "?x", **{"name}/{variant": PICTURES}),
+    "GET /media/remote/{id}/{n}": show("", "?v=1", **{"id}/{n": PICTURES_ELSEWHERE[:1]}),
+    "GET /media/remote/{id}/{n}/small": show("", "?v=1", **{"id}/{n": PICTURES_ELSEWHERE[1:]}),
     "GET /{path:path}": show("", ".json", ".rss", path=("path",)),
     "GET /healthz": show(),
     "GET /readyz": show(),
@@ -145,6 +148,7 @@ ROWS: dict[str, Row] = {
     "POST /c/{name}/accept": act({"person": "{asking}"}, name=COMMUNITY),
     "POST /c/{name}/refuse": act({"person": "{member}", "reason": "x"}, name=COMMUNITY),
     "POST /c/{name}/let": act({"person": "{member}"}, name=COMMUNITY),
+    "POST /c/{name}/let-come-again": act({"person": "{refused}"}, name=COMMUNITY),
     "POST /c/{name}/reports/close": act({"report": "{report}"}, name=COMMUNITY),
     "POST /i/{token}": act(token=("secret",)),
     "POST /t/{id}/reply": act({"source": "x", "to": "{reply}"}, id=POSTS),

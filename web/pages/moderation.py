@@ -13,7 +13,7 @@ from storage.actors import Actor, read_unfiltered
 from storage.audience import moderates
 from storage.communities import Community
 from storage.db import Connection
-from storage.memberships import MemberLine, list_asked, list_stopped
+from storage.memberships import MemberLine, list_asked, list_refused, list_stopped
 from storage.modlog import ActLine, list_acts
 from storage.reports import ReportLine, list_open
 from web import respond
@@ -39,6 +39,7 @@ class ModerationPage:
     asked: list[MemberLine]
     reports: list[ShownReport]
     stopped: list[MemberLine]
+    kept_out: list[MemberLine]
     acts: list[ActLine]
 
 
@@ -51,6 +52,7 @@ async def show_moderation(visit: Visit, conn: Connection) -> Response:
         asked=await list_asked(conn, visit.viewer, community.id),
         reports=[shown(report) for report in reports if report.community_id == community.id],
         stopped=await list_stopped(conn, visit.viewer, community.id, visit.now),
+        kept_out=await list_refused(conn, visit.viewer, community.id),
         acts=await list_acts(conn, visit.viewer, community.id, limit=ACTS),
     )
     status = 422 if visit.form.errors else 200
@@ -76,6 +78,14 @@ async def refuse(visit: Visit) -> Response:
             conn, community, visit.require_member(), person, reason, visit.now
         )
     return _back(visit, community, "refused")
+
+
+async def let_come_again(visit: Visit) -> Response:
+    """Who is kept out may ask or join again; nobody is made a member by that."""
+    community, person = await _request(visit)
+    async with visit.services.database.write() as conn:
+        await moderation.let_come_again(conn, community, visit.require_member(), person, visit.now)
+    return _back(visit, community, "may_come_again")
 
 
 async def let(visit: Visit) -> Response:
