@@ -36,6 +36,8 @@ LEARNS: dict[str, frozenset[str]] = {
     "poll": READERS,
     "image": READERS,
     "thumbnail": READERS,
+    "picture from elsewhere": READERS,
+    "thumbnail from elsewhere": READERS,
     "direct message": frozenset({"author", "confidant"}),
     "draft": frozenset({"author"}),
     "held": MODERATORS,

@@ -18,7 +18,7 @@ import pytest
 from starlette.routing import BaseRoute, Route
 
 from server.app import routes_of
-from tests.matrix.rows import PICTURES, ROWS, Row
+from tests.matrix.rows import PICTURES, PICTURES_ELSEWHERE, ROWS, Row
 from tests.matrix.rule import LEARNS, READERS, VIEWERS, WITNESSES
 from tests.matrix.world import (
     NAME,
@@ -71,6 +71,8 @@ def wanted(row: Row, world: World, path: str) -> Iterator[tuple[str | None, str,
             unknown = UNKNOWN_NAME if name == NAME else UNKNOWN_ID
             if thing in PICTURES:
                 unknown = f"{UNKNOWN_FILE}/{name.partition('/')[2]}"
+            if thing in PICTURES_ELSEWHERE:
+                unknown = f"{UNKNOWN_ID}/0"
             yield thing, path.replace(place, name), path.replace(place, unknown), name
 
 
@@ -151,6 +153,7 @@ async def test_prv_01_nobody_reads_what_is_not_for_them(world: World) -> None:
         assert seen[thing, "member"], thing
         assert seen[thing, "member elsewhere"], thing
     assert seen["poll", "member elsewhere"]
+    assert all(seen[thing, "member"] for thing in PICTURES_ELSEWHERE)
     assert seen["removed", "moderator"]
     assert seen["report", "moderator"]
     print(f"{len(ROWS)} routes, {len(VIEWERS)} viewers, {len(LEARNS)} objects:"

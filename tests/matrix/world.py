@@ -22,20 +22,21 @@ from forum.editing import edit_post
 from forum.moderation import remove_post
 from forum.pictures import Kind, Made
 from forum.policy import block_server
-from forum.threads import erase_post, reply
+from forum.threads import Origin, erase_post, reply
 from server.app import Application, create_app
-from server.settings import Settings
-from storage import sessions
+from server.settings import MEDIA_CACHE, Settings
+from storage import media_cache, sessions
 from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Connection
 from storage.ids import new_id
 from storage.media_files import MediaFiles, new_name
-from storage.parts import Parts
-from storage.threads import Post
+from storage.parts import Attachment, Parts
+from storage.threads import Post, read_unfiltered
 from tests import factories
 from tests.factories import KEYPAIR, SITE, join, make_person, make_remote_person, tick
 from tests.federation.wire import publish_all
+from tests.matrix.rows import PICTURES_ELSEWHERE
 from tests.matrix.rule import LEARNS, SERVERS, VIEWERS, WITNESSES
 from web import csrf
 from web.viewer import form_cookie, session_cookie
@@ -116,6 +117,8 @@ async def open_world(database_url: str, data_dir: Path) -> AsyncIterator[World]:
     database = app.parts.services.database
     async with database.write() as conn:
         community, people, ids = await _build(conn, app.parts.services.media)
+        cache = MediaFiles(data_dir / MEDIA_CACHE)
+        ids |= await _from_elsewhere(conn, cache, people["member elsewhere"], ids["thread"][0])
     await publish_all(app.parts.federation)
     async with database.read() as conn:
         rows = await conn.fetch("select id from activities where post_id is not null")
@@ -228,6 +231,26 @@ async def _pictured(
     )
     await reply(conn, SITE, author, thread, draft, now=tick())
     return named
+
+
+async def _from_elsewhere(
+    conn: Connection, cache: MediaFiles, author: Actor, thread_id: str
+) -> dict[str, list[str]]:
+    """A reply from another server, with a picture that rests here already."""
+    thread = await read_unfiltered(conn, int(thread_id))
+    assert thread is not None
+    url, uri = f"https://{FRIEND}/picture.png", f"https://{FRIEND}/posts/picture"
+    parts, origin = Parts(attachments=(Attachment("image", url),)), Origin(uri, uri, tick(), None)
+    draft = replace(factories.make_draft("", "Look here."), parts=parts)
+    post = await reply(conn, SITE, author, thread, draft, now=tick(), origin=origin)
+    name, key, now = new_name(), media_cache.key_of(post.id, url), datetime.now(UTC)
+    for variant, thing in zip(("full.jpg", "small.jpg"), PICTURES_ELSEWHERE, strict=True):
+        path = cache.incoming()
+        path.write_text(secret_of(thing))
+        cache.save(name, {variant: path})
+    assert await media_cache.claim(conn, key, post.id, now)
+    assert await media_cache.keep(conn, key, now, name=name, size=9)
+    return {thing: [f"{post.id}/0"] for thing in PICTURES_ELSEWHERE}
 
 
 async def _direct(conn: Connection, posts: dict[str, Post], people: dict[str, Actor]) -> None:
