@@ -41,7 +41,7 @@ async def test_pat04_a_pasted_list_is_worked_through_and_each_line_is_shown(
     assert "0 of 2 lines are done" in (await visitor.page(result)).text
     assert await Importer(visitor.services).step()
     page = await visitor.page(result)
-    assert "Nobody was found at this address." in page.text
+    assert "Nothing was found at this address." in page.text
     assert f"timo@{SITE.host}" in page.text
     assert "working on it" not in page.text
     only = await visitor.page(f"{result}?only=not_found")

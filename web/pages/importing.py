@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -37,9 +38,9 @@ OUTCOMES: dict[str, str] = {
     "subscribed": N_("You read along there. That server is not told who you are."),
     "joined": N_("You are a member now."),
     "already": N_("You were there already."),
-    "ask_there": N_("Not joined: there you are let in under your own name. Ask on its page."),
+    "ask_there": N_("Not joined: there you are let in under your own name. Please ask there."),
     "person": N_("Not followed: this is a person. Here nobody can follow people."),
-    "not_found": N_("Nobody was found at this address."),
+    "not_found": N_("Nothing was found at this address."),
     "no_answer": N_("That server did not answer in time. You can bring this line again later."),
     "bad_line": N_("This is not an address that can be used here."),
     "too_many": N_("There is no room for more."),
@@ -71,8 +72,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Said:
+    """`page` is where the person can ask themselves, if they have to."""
+
     line: Line
     words: str
+    page: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ async def show_result(visit: Visit, conn: Connection) -> Response:
             Outcome(one.outcome or "waiting", _words(visit, one.outcome), one.count)
             for one in await imports.count_outcomes(conn, visit.viewer, found.id)
         ],
-        lines=[Said(line, _words(visit, line.outcome)) for line in lines],
+        lines=[Said(line, _words(visit, line.outcome), _page_of(visit, line)) for line in lines],
         only=None if only is None else only or "waiting",
         next_number=lines[-1].number if len(lines) == PAGE else None,
     )
@@ -179,6 +183,14 @@ def _brought(visit: Visit, found: Import) -> Brought:
 
 def _words(visit: Visit, outcome: str) -> str:
     return visit.words.gettext(OUTCOMES[outcome])
+
+
+def _page_of(visit: Visit, line: Line) -> str:
+    found = importing.read_address(line.address) if line.outcome == importing.ASK else None
+    if found is None or found.uri:
+        return ""
+    is_here = importing.is_here(visit.site, found)
+    return "/c/" + quote(found.name if is_here else f"{found.name}@{found.host}")
 
 
 def _number(value: str) -> int:
