@@ -17,7 +17,8 @@ tokens as (delete from one_time_tokens where account_id = $1),
 codes as (delete from recovery_codes where account_id = $1),
 passkeys as (delete from passkeys where account_id = $1),
 mails as (delete from mails where account_id = $1),
-answers as (update memberships set answers = '{}' where actor_id = $1 and answers <> '{}'),
+consents as (delete from consents where account_id = $1),
+answers as (update memberships set answers = '{}', rules_version = 0 where actor_id = $1),
 blocked as (delete from blocks where blocker_id = $1),
 hosts as (delete from host_blocks where blocker_id = $1),
 muted as (delete from mutes where owner_id = $1),
@@ -26,6 +27,19 @@ people as (
 imports as (delete from imports where account_id = $1)
 delete from exports where account_id = $1
 """
+
+LIST_PLACES = """
+select community_id, state from memberships
+where actor_id = $1 and state in ('asked', 'accepted')
+order by community_id
+"""
+
+
+async def list_places(conn: Connection, actor_id: int) -> list[tuple[int, bool]]:
+    """Communities that somebody is in, or asks to be in; whether they are in."""
+    rows = await conn.fetch(LIST_PLACES, actor_id)
+    return [(row["community_id"], row["state"] == "accepted") for row in rows]
+
 
 SHOW_AS = "update actors set display_name = $2, also_known_as = '{}' where id = $1 and is_local"
 

@@ -195,8 +195,9 @@ async def test_pat21_who_is_handed_an_account_has_none_of_the_other_accounts(
     pair = await make_pair(conn)
     await moving.add_name(conn, pair.old, pair.new)
     await handover.hand_over(
-        conn, pair.old, shown_name="Somebody", password_hash=factories.PASSWORD_HASH, now=tick()
-    )
+        conn, factories.SITE, pair.old, shown_name="Somebody",
+        password_hash=factories.PASSWORD_HASH, now=tick(),
+    )  # fmt: skip
     assert (await again(conn, pair.old)).also_known_as == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from starlette.responses import Response
 
 from forum import accounts, handover, limits
@@ -9,16 +11,29 @@ from forum.passwords import hash_password, verify_password
 from storage.accounts import read_account
 from storage.db import Connection
 from web import respond
+from web.consent_words import text_of, title_of
 from web.pages.joining import own
 from web.viewer import begin_session
 from web.visit import Visit
+
+AGREED_TO = ("account", "community")
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverPage:
+    """What the person agrees to who has the account from now on."""
+
+    texts: list[tuple[str, str]]
 
 
 async def show_hand_over(visit: Visit, conn: Connection) -> Response:
     visit.require_member()
     status = 422 if visit.form.errors else 200
+    view = HandOverPage(
+        [(title_of(visit.words, one), text_of(visit.words, one)) for one in AGREED_TO]
+    )
     return await respond.page(
-        visit, conn, "hand_over.html", here="you", status=status, is_private=True
+        visit, conn, "hand_over.html", view, here="you", status=status, is_private=True
     )
 
 
@@ -36,8 +51,8 @@ async def hand_over(visit: Visit) -> Response:
         password_hash = await hash_password(form.secret("password"))
         async with services.database.write() as conn:
             token = await handover.hand_over(
-                conn, await own(visit, conn), shown_name=shown_name,
-                password_hash=password_hash, now=visit.now,
+                conn, visit.site, await own(visit, conn), shown_name=shown_name,
+                password_hash=password_hash, locale=visit.words.locale, now=visit.now,
             )  # fmt: skip
         response = respond.redirect(visit, f"/u/{member.name}", done="handed_over")
         begin_session(response, visit.site, token)
