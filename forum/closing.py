@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from forum import subscriptions
+from forum.accounts import is_last_admin
 from forum.erasing import RECEIPT_KEPT
 from forum.errors import NotAllowed, NotFound
 from forum.events import AccountClosed, MembershipLeft
@@ -31,16 +32,18 @@ async def close_account(conn: Connection, actor: Actor, now: datetime) -> str:
     account = await accounts.read_account(conn, actor.id)
     if account is None or not actor.is_local:
         raise NotFound
-    if account.role == "admin" and await closings.is_last_admin(conn, actor.id):
+    if account.role == "admin" and await is_last_admin(conn, actor.id):
         raise NotAllowed("last_admin")
-    return await _close(conn, actor, now)
+    if not await closings.close(conn, actor.id, NOBODYS):
+        raise NotFound
+    return await _leave(conn, actor, now)
 
 
 async def close_again(conn: Connection, actor_id: int, now: datetime) -> None:
     """An account that was closed is here again, out of a backup."""
     actor = await actors.read_unfiltered(conn, actor_id)
-    if actor is not None:
-        await _close(conn, actor, now)
+    if actor is not None and await closings.close(conn, actor.id, NOBODYS):
+        await _leave(conn, actor, now)
 
 
 async def go_on(conn: Connection, *, now: datetime, limit: int) -> int:  # noqa: ARG001 - as all that is due
@@ -53,9 +56,7 @@ async def go_on(conn: Connection, *, now: datetime, limit: int) -> int:  # noqa:
     return 1
 
 
-async def _close(conn: Connection, actor: Actor, now: datetime) -> str:
-    if not await closings.close(conn, actor.id, NOBODYS):
-        raise NotFound
+async def _leave(conn: Connection, actor: Actor, now: datetime) -> str:
     erasure_id, secret = await erasures.begin(conn, "account", actor.id, now, RECEIPT_KEPT)
     await closings.add_posts(conn, erasure_id, actor.id)
     for left in await closings.list_elsewhere_unfiltered(conn, actor.id):

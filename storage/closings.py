@@ -46,16 +46,18 @@ delete from exports where account_id = $1
 """
 
 DROP_PERSONS_OWN = """
-with blocks as (delete from blocks where blocker_id = $1 or blocked_id = $1),
+with names as (select n.id from names_of($1) n),
+blocks as (
+  delete from blocks where blocker_id = $1 or blocked_id in (select n.id from names n)),
 hosts as (delete from host_blocks where blocker_id = $1),
-mutes as (delete from mutes where owner_id = $1 or actor_id = $1),
+mutes as (delete from mutes where owner_id = $1 or actor_id in (select n.id from names n)),
 submissions as (delete from submissions where actor_id = $1),
 people as (
   update conversation_people set state = 'left' where actor_id = $1 and state <> 'left'),
 reports as (update reports set reason = '' where reporter_id = $1 and reason <> ''),
 stops as (
   update memberships set stopped_until = null, stopped_reason = ''
-  where actor_id = $1 and stopped_reason <> '')
+  where actor_id in (select n.id from names n) and stopped_reason <> '')
 delete from invitations where created_by = $1
 """
 
@@ -89,16 +91,6 @@ where m.community_id = s.community_id and m.actor_id = s.actor_id
 async def hand_on_communities(conn: Connection, actor_id: int) -> None:
     """Where this person is the only owner, another moderator becomes it."""
     await conn.execute(HAND_ON, actor_id)
-
-
-IS_LAST_ADMIN = """
-select not exists (
-  select 1 from accounts where role = 'admin' and state = 'open' and actor_id <> $1)
-"""
-
-
-async def is_last_admin(conn: Connection, actor_id: int) -> bool:
-    return bool(await conn.fetchval(IS_LAST_ADMIN, actor_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +207,9 @@ select s.id as erasure_id, s.actor_id
 from erasures s
 where s.kind = 'account' and s.done_at is null and s.actor_id is not null
   and not exists (select 1 from departures d where d.actor_id = s.actor_id)
+  and not exists (
+    select 1 from erasure_posts e join posts p on p.id = e.post_id
+    where e.erasure_id = s.id and p.state <> 'erased')
   and not exists (
     select 1 from events v
     where v.state = 'waiting' and (

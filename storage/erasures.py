@@ -127,15 +127,19 @@ async def note_blocked(conn: Connection, post_id: int, activity_id: int) -> None
     await conn.execute(NOTE_BLOCKED, post_id, activity_id)
 
 
+MARK_POST = "update erasure_posts set is_told = true where post_id = $1 and not is_told"
+
 FINISH_OF_POST = """
 update erasures s set done_at = $2
 from erasure_posts e
 where e.post_id = $1 and s.id = e.erasure_id and s.kind = 'post' and s.done_at is null
+  and not exists (select 1 from erasure_posts o where o.erasure_id = s.id and not o.is_told)
 """
 
 
 async def finish_of_post(conn: Connection, post_id: int, now: datetime) -> None:
-    """All who are told of this post are known."""
+    """All who are told of this post are known; the last post of a receipt ends it."""
+    await conn.execute(MARK_POST, post_id)
     await conn.execute(FINISH_OF_POST, post_id, now)
 
 
@@ -146,14 +150,17 @@ async def finish(conn: Connection, erasure_id: int, now: datetime) -> None:
     await conn.execute(FINISH, erasure_id, now)
 
 
-# The word of a server that it has erased somebody's account covers all that they wrote.
+# The word of a server that it has erased somebody's account covers all that they wrote under that
+# name, and says nothing of other names: no server knows whose those are.
 CONFIRM = """
 update erasure_hosts h
 set state = 'confirmed', changed_at = $3
 from activities a
 join erasure_hosts t on t.activity_id = a.id and t.host = $2
 where a.uri = $1 and h.erasure_id = t.erasure_id and h.host = $2 and h.state <> 'confirmed'
-  and (h.activity_id = a.id or (a.post_id is null and a.type = 'Delete'))
+  and (h.activity_id = a.id or (a.post_id is null and a.type = 'Delete' and exists (
+    select 1 from activities w join posts p on p.id = w.post_id
+    where w.id = h.activity_id and p.author_id = a.actor_id)))
 """
 
 WAS_TOLD = """

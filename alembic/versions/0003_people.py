@@ -18,7 +18,8 @@ SCHEMA = r"""
 -- Accounts ---------------------------------------------------------------------------------------
 
 -- `totp_secret` is sealed with the server's key, and counts once `totp_since` is set; `totp_step`
--- is the last code that was used. `signup_answer` goes when somebody has decided.
+-- is the last code that was used. `signup_answer` goes when somebody has decided. `was_waiting` is
+-- for the end of a suspension: it lets in nobody who was never let in.
 -- `message_mail_after` is from when on a mail may tell of a new message; null where none is wanted.
 alter table accounts
   add column email_confirmed_at timestamptz,
@@ -26,6 +27,7 @@ alter table accounts
   add column totp_since timestamptz,
   add column totp_step bigint not null default 0,
   add column signup_answer text not null default '',
+  add column was_waiting boolean not null default false,
   add column idle_minutes integer check (idle_minutes between 5 and 1440),
   add column is_neutral boolean not null default false,
   add column tells_likes boolean not null default false,
@@ -257,6 +259,7 @@ create index actors_gone_here on actors (id) where is_local and state = 'gone';
 create table erasure_posts (
   erasure_id bigint not null references erasures on delete cascade,
   post_id bigint not null references posts,
+  is_told boolean not null default false,
   primary key (erasure_id, post_id)
 );
 create index erasure_posts_post on erasure_posts (post_id);

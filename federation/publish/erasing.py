@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from federation import quirks
+from federation import messages, quirks
 from federation.publish.press import Press
 from federation.publish.subject import Subject, announce_of
 from federation.render import activities as render
+from federation.render import messages as render_message
 from federation.render.document import to_bytes, to_bytes_around
 from forum.events import AccountClosed, CopiesRecalled, DeletionDone
 from forum.outbox import record_event
@@ -89,25 +90,43 @@ async def _recall_post(press: Press, event: CopiesRecalled, post_id: int) -> Non
     takers = [copy for copy in copies if copy.host == event.host]
     if post is None or author is None or not takers:
         return
-    community = await press.community(post.community_id or 0)
-    if community is None:
-        return
-    subject = Subject(post, author, community)
-    if community.is_local and quirks.takes_wrapped(takers[0].software):
+    recall: Activity | None
+    if post.audience == "direct" and author.is_local:
+        others = await messages.others_in(press.conn, post)
         recall = press.keep(
-            community.id, "Recall", post.id, lambda uri: _wrapped(press, subject, uri)
-        )
-    elif author.is_local:
-        recall = press.keep(author.id, "Recall", post.id, lambda uri: _bare(press, subject, uri))
-    elif boost := await activities.find_of_post_unfiltered(press.conn, post.id, "Announce"):
-        recall = press.keep(
-            community.id, "Recall", post.id, lambda uri: _undone(press, subject, boost, uri)
+            author.id,
+            "Recall",
+            post.id,
+            lambda uri: to_bytes(render_message.delete(uri, author, others, post, press.now)),
         )
     else:
-        return
-    press.send(recall, post.id, takers)
-    await press.flush()
-    await erasures.note_hosts(press.conn, event.erasure_id, recall.id, [event.host])
+        recall = await _recall_of_community(press, post, author, takers[0])
+    if recall is not None:
+        press.send(recall, post.id, takers)
+        await press.flush()
+        await erasures.note_hosts(press.conn, event.erasure_id, recall.id, [event.host])
+
+
+async def _recall_of_community(
+    press: Press, post: Post, author: Actor, taker: Recipient
+) -> Activity | None:
+    """In the form in which that server learns of deletions; None where it has to learn nothing."""
+    community = await press.community(post.community_id or 0)
+    if community is None:
+        return None
+    subject = Subject(post, author, community)
+    if community.is_local and quirks.takes_wrapped(taker.software):
+        return press.keep(
+            community.id, "Recall", post.id, lambda uri: _wrapped(press, subject, uri)
+        )
+    if author.is_local:
+        return press.keep(author.id, "Recall", post.id, lambda uri: _bare(press, subject, uri))
+    boost = await activities.find_of_post_unfiltered(press.conn, post.id, "Announce")
+    if boost is None:
+        return None
+    return press.keep(
+        community.id, "Recall", post.id, lambda uri: _undone(press, subject, boost, uri)
+    )
 
 
 def _wrapped(press: Press, subject: Subject, uri: str) -> bytes:

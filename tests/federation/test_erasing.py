@@ -12,7 +12,7 @@ import pytest
 
 from federation import deliver, receive
 from federation.context import Federation
-from forum import closing, departures, erasing
+from forum import aliases, closing, departures, erasing, messages
 from forum.erasing import Receipt
 from forum.errors import Invalid, NotAllowed
 from storage import inbox, instances, post_copies
@@ -22,10 +22,13 @@ from storage.db import Connection, Database
 from storage.inbox import Received
 from storage.threads import Post
 from tests.factories import (
+    KEYPAIR,
+    SITE,
     far_future,
     join,
     make_admin,
     make_community,
+    make_draft,
     make_person,
     make_remote_community,
     make_reply,
@@ -339,6 +342,48 @@ async def test_pat05_everything_that_a_server_received_is_asked_back(
         async with fed.database.read() as conn:
             live = await conn.fetchval("select count(*) from posts where state = 'live'")
             assert live == 2
+
+
+async def test_pat05_a_direct_message_is_asked_back_by_its_author(
+    fed: Federation, clock: MovableClock
+) -> None:
+    async with open_sink() as sink:
+        scene = await make_scene(fed, clock)
+        async with fed.database.write() as conn:
+            admin, place = await make_admin(conn), await make_community(conn, readers="members")
+            friend = await live_at(conn, place, sink, "mastodon")
+            await join(conn, place, scene.author)
+            draft = make_draft(text="Only for you.")
+            await messages.send(conn, SITE, scene.author, [friend], draft, now=clock.now())
+        await scene.work()
+        assert len(sent(sink, "Create")) == 1
+        async with fed.database.write() as conn:
+            secret = await erasing.recall(conn, admin, sink.host, "Sold.", clock.now())
+        await scene.work()
+        (told,) = sent(sink, "Delete")
+        assert (told["actor"], told["to"]) == (scene.author.uri, [friend.uri])
+        assert (await scene.receipt(secret)).hosts("told") == [sink.host]
+
+
+async def test_pat05_the_word_for_an_account_says_nothing_of_a_name_for_one_thread(
+    fed: Federation, clock: MovableClock
+) -> None:
+    async with open_sink() as sink:
+        scene = await make_scene(fed, clock, (sink, "dazzle"))
+        async with fed.database.write() as conn:
+            later = clock.now() + 5 * 24 * HOUR
+            await aliases.start_unnamed_thread(
+                conn, aliases.Fresh(SITE, KEYPAIR), scene.author, scene.community,
+                make_draft("Am I alone?"), now=later,
+            )  # fmt: skip
+        clock.move(6 * 24 * HOUR)
+        await scene.work()
+        async with fed.database.write() as conn:
+            secret = await closing.close_account(conn, scene.author, clock.now())
+        await _close_all(scene)
+        (gone,) = (one for one in sent(sink, "Delete") if one["object"] == scene.author.uri)
+        assert await acknowledge(fed, sink.host, gone["id"]) == "done"
+        assert (await scene.receipt(secret)).hosts("told") == [sink.host]
 
 
 async def test_pat05_only_what_can_be_asked_back_is(fed: Federation, clock: MovableClock) -> None:

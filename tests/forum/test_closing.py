@@ -189,6 +189,13 @@ async def test_pat05_names_for_one_thread_go_with_their_owner(conn: Connection) 
     assert receipt.posts == 4
 
 
+async def test_pat05_who_is_gone_already_is_not_closed_again(conn: Connection) -> None:
+    person, _, _ = await make_life(conn)
+    await closing.close_account(conn, person, tick())
+    await closing.close_again(conn, person.id, tick())
+    assert await conn.fetchval("select count(*) from erasures where kind = 'account'") == 1
+
+
 async def test_a_community_goes_to_who_moderated_it_for_longest(conn: Connection) -> None:
     await factories.make_site(conn)
     owner = await make_person(conn)

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from forum import messages
+from forum import erasing, messages
 from forum.errors import NotAllowed
 from forum.text import Draft
 from forum.threads import Origin
-from storage import conversations, threads
+from storage import conversations, erasures, threads
 from storage.actors import Actor
 from storage.audience import Viewer
 from storage.conversations import Conversation
@@ -54,6 +54,19 @@ async def friends(conn: Connection, *people: Actor) -> None:
     place = await make_community(conn, readers="members")
     for person in people:
         await join(conn, place, person)
+
+
+async def test_pat05_the_receipt_of_many_messages_is_done_with_the_last(conn: Connection) -> None:
+    ada, bert = await make_person(conn), await make_person(conn)
+    await friends(conn, ada, bert)
+    first = await write(conn, ada, bert)
+    second = await write(conn, ada, bert, text="More")
+    secret = await messages.delete_mine(conn, ada, await talk_of(conn, ada, first), tick())
+    for post, is_done in ((first, False), (second, True)):
+        await erasures.finish_of_post(conn, post.id, tick())
+        receipt = await erasing.read_receipt(conn, secret, tick())
+        assert receipt is not None
+        assert (receipt.posts, receipt.is_done) == (2, is_done)
 
 
 async def test_pat13_a_friend_in_the_conversation_opens_no_way_to_a_stranger(
