@@ -114,18 +114,25 @@ async def set_limits(conn: Connection, admin: Member, limits: MediaLimits) -> No
 
 
 async def attachments_of(
-    conn: Connection, site: Site, owner_id: int, chosen: Sequence[Chosen], *, described: bool = True
+    conn: Connection,
+    site: Site,
+    owner_id: int,
+    chosen: Sequence[Chosen],
+    *,
+    post_id: int | None = None,
 ) -> tuple[Attachment, ...]:
-    """What a draft carries for these waiting files. Raises Invalid: file_gone, too_many_files."""
+    """What a draft carries for these waiting files, or files of the post that is changed.
+
+    Raises Invalid: file_gone, too_many_files.
+    """
     if len(chosen) > MOST_FILES:
         raise Invalid("too_many_files", field=FIELD)
     alts = {one.name: one.alt.strip()[:ALT_LIMIT] for one in chosen}
-    found = await media.find_waiting(conn, Viewer(owner_id), list(alts))
+    found = await media.find_waiting(conn, Viewer(owner_id), list(alts), post_id)
     if len(found) < len(alts):
         raise Invalid("file_gone", field=FIELD)
-    if described:
-        for medium in found:
-            await media.describe(conn, medium.id, alts[medium.name])
+    for medium in found:
+        await media.describe(conn, medium.id, alts[medium.name])
     return tuple(attachment_of(site, medium, alts[medium.name]) for medium in found)
 
 

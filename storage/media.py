@@ -116,13 +116,20 @@ async def is_public_unfiltered(conn: Connection, medium_id: int) -> bool:
 FIND_WAITING = f"""
 select {COLUMNS}
 from media m
-where m.owner_id = $1 and m.post_id is null and m.name = any ($2::text[])
+where m.name = any ($2::text[]) and (
+  (m.post_id is null and m.owner_id = $1)
+  or (m.post_id = $3::bigint and m.owner_id = any (array(select n.id from names_of($1) n))))
 """
 
 
-async def find_waiting(conn: Connection, viewer: Viewer, names: Sequence[str]) -> list[Medium]:
-    """Those of the viewer's own files that are in no post yet, in the order of the names."""
-    found = await fetch_all(conn, Medium, FIND_WAITING, viewer.actor_id, list(names))
+async def find_waiting(
+    conn: Connection, viewer: Viewer, names: Sequence[str], post_id: int | None = None
+) -> list[Medium]:
+    """Those of the viewer's own files that are in no post yet, in the order of the names.
+
+    Of the files of a post of theirs too, while they change that one.
+    """
+    found = await fetch_all(conn, Medium, FIND_WAITING, viewer.actor_id, list(names), post_id)
     return sorted(found, key=lambda medium: list(names).index(medium.name))
 
 

@@ -455,6 +455,7 @@ UNFILTERED = {
     "forum/rules.py": "the rules of the community that somebody joins or writes in",
     "forum/importing.py": "who has an address of a list, checked against its owner afterwards",
     "server/importing.py": "whose list is worked on, its lines, and this server's own reader",
+    "server/media.py": "whether everybody may see a file that the viewer may see",
     "server/exporting.py": "the person who asked for a copy",
     "web/pages/invitations.py": "the community that was invited to",
     "web/pages/subscribing.py": "this server's own reader",

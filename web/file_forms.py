@@ -44,6 +44,7 @@ LISTS = FileLimits(files=1, file_bytes=MEGABYTE, total_bytes=2 * MEGABYTE)
 FILE_FORMS: dict[str, FileLimits] = {
     "/c/{name}/new": POSTS,
     "/t/{id}/reply": POSTS,
+    "/p/{id}/change": POSTS,
     "/settings/import": LISTS,
 }
 _PATTERNS = [

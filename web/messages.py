@@ -132,7 +132,7 @@ PROBLEMS: dict[str, str] = {
     ),
     "too_many_files": N_("A post has room for four files. The others were left out."),
     "file_too_large": N_(
-        "This file is too large: at most 10 MB a picture, 40 MB a sound or video."
+        "This file is too large. A picture may have 10 MB, a sound or a video 40 MB."
     ),
     "picture_too_large": N_("This picture has too many pixels. Please make it smaller first."),
     "picture_broken": N_("This picture can not be read. Please save it anew, as JPEG for example."),
@@ -222,6 +222,7 @@ PROBLEMS: dict[str, str] = {
     "blocked": N_("You cannot answer this post."),
     "other_community": N_("You cannot answer this post."),
     "parent_gone": N_("The post that you answer is no longer there."),
+    "not_yours_to_change": N_("Only the person who wrote a post can change it."),
     "not_yours": N_("Only the person who wrote a post can delete it."),
     "not_a_moderator": N_("Only moderators can do this."),
     "target_moderates": N_("This person moderates the community too. Its owner can do this."),

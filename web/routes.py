@@ -16,6 +16,7 @@ from web.door import Act, ActDoor, Show, ShowDoor, WaitDoor
 from web.pages import (
     admin,
     blocks,
+    changing,
     closing,
     communities,
     consents,
@@ -71,6 +72,7 @@ SHOWN: tuple[tuple[str, Show], ...] = (
     ("/i/{token}", invitations.show_invitation),
     ("/t/{id}/reply", writing.show_reply),
     ("/p/{id}", posts.show_post),
+    ("/p/{id}/change", changing.show_change),
     ("/u/{name}", people.show_person),
     ("/messages", messages.show_messages),
     ("/messages/new", messages.show_new),
@@ -149,6 +151,7 @@ DONE: tuple[tuple[str, Act], ...] = (
     ("/c/{name}/reports/close", moderation.close_report),
     ("/i/{token}", invitations.accept_invitation),
     ("/t/{id}/reply", writing.reply),
+    ("/p/{id}/change", changing.change),
     ("/p/{id}/report", posts.report),
     ("/p/{id}/support", posts.give_support),
     ("/p/{id}/block", posts.block),

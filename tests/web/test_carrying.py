@@ -210,3 +210,51 @@ async def test_files_are_taken_only_from_who_is_signed_in_on_a_page_of_ours(
     assert old.status_code == 403
     assert "It fits." in old.text
     assert await rows_of(database, "select 1 from media") == []
+
+
+async def test_a_post_that_is_changed_keeps_its_pictures_but_the_one_that_is_left_out(
+    writer: Writer, database: Database
+) -> None:
+    await writer.send(picture(), picture(300, 300))
+    posted = await writer.send(alt1="One", alt2="Two")
+    post = posted.headers["location"].split("?")[0].removeprefix("/t/")
+    writer.path = f"/p/{post}/change"
+    form = (await writer.browser.page(writer.path)).form(writer.path)
+    assert (form.fields["alt1"], form.fields["alt2"]) == ("One", "Two")
+    writer.fields = form.fields
+    kept = writer.fields["media2"]
+    assert (await writer.send(picture(200, 200), source="Other words")).status_code == 422
+    changed = await writer.send(drop1="yes", alt2="Two, in blue", alt3="Three")
+    assert changed.status_code == 303
+    ((_, parts),) = await rows_of(database, POSTED)
+    found = parts_of(parts).attachments
+    assert [one.alt for one in found] == ["Two, in blue", "Three"]
+    assert f"/media/{kept}/full.jpg" in found[0].url
+    assert [row[:2] for row in await rows_of(database, FILES)] == [
+        (True, "Two, in blue"),
+        (True, "Three"),
+    ]
+    ((source, edited),) = await rows_of(database, "select source, edited_at from posts")
+    assert source == "Other words"
+    assert edited is not None
+
+
+async def test_nobody_changes_the_post_of_somebody_else(
+    writer: Writer, database: Database, browser: Open, place: Community
+) -> None:
+    posted = await writer.send()
+    post = posted.headers["location"].split("?")[0].removeprefix("/t/")
+    async with database.write() as conn:
+        other = await make_person(conn)
+        await join(conn, place, other)
+    visitor = await browser().sign_in(other)
+    assert (await visitor.get(f"/p/{post}/change")).status_code == 403
+    assert (await visitor.act(f"/p/{post}/change", title="x", source="x")).status_code == 403
+    stranger = await browser().sign_in(await _stranger(database))
+    assert (await stranger.get(f"/p/{post}/change")).status_code == 404
+    assert await rows_of(database, "select source from posts") == [("It fits.",)]
+
+
+async def _stranger(database: Database) -> Actor:
+    async with database.write() as conn:
+        return await make_person(conn)

@@ -9,14 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from msgspec import structs
+
 from forum import media
 from forum.errors import Invalid
-from forum.media import ALT_LIMIT, MOST_FILES, Chosen
+from forum.media import ALT_LIMIT, MOST_FILES, Chosen, names_in
+from forum.site import Site
 from forum.text import Draft
 from storage.db import Connection
 from storage.media import Medium, find_waiting
-from storage.parts import Parts
+from storage.parts import Parts, parts_of
 from storage.posts import claim_submission
+from storage.threads import Post
 from web.file_forms import FILE_FIELD
 from web.forms import Form, Upload
 from web.visit import Visit
@@ -68,6 +72,26 @@ async def take_in(visit: Visit) -> tuple[Chosen, ...]:
     return tuple(chosen)
 
 
+def put_back(form: Form, site: Site, post: Post) -> None:
+    """Fill the fields of a form with the files of the post that it changes."""
+    attachments = parts_of(post.parts).attachments
+    _write_back(
+        form, [Chosen(name, one.alt) for one in attachments for name in names_in(site, [one])]
+    )
+
+
+async def change(
+    visit: Visit, conn: Connection, draft: Draft, chosen: Sequence[Chosen], post: Post
+) -> Draft:
+    """The draft for a post that is changed: its files as the form says, all else as it was."""
+    person = visit.require_member().actor_id
+    known = parts_of(post.parts)
+    others = tuple(one for one in known.attachments if not names_in(visit.site, [one]))
+    found = await media.attachments_of(conn, visit.site, person, chosen, post_id=post.id)
+    parts = structs.replace(known, attachments=(*others, *found))
+    return replace(draft, parts=parts, files=tuple(one.name for one in chosen))
+
+
 async def carry(
     visit: Visit, conn: Connection, draft: Draft, chosen: Sequence[Chosen], submission: str | None
 ) -> Draft:
@@ -82,10 +106,13 @@ async def carry(
     return replace(draft, parts=Parts(attachments=attachments), files=names)
 
 
-async def carried_by(visit: Visit, conn: Connection) -> tuple[Carried, ...]:
+async def carried_by(
+    visit: Visit, conn: Connection, post: Post | None = None
+) -> tuple[Carried, ...]:
     """The files of the form that are still here; its fields are numbered anew."""
     chosen = {one.name: one for one in chosen_in(visit.form)}
-    found = await find_waiting(conn, visit.viewer, list(chosen))
+    post_id = None if post is None else post.id
+    found = await find_waiting(conn, visit.viewer, list(chosen), post_id)
     if len(found) < len(chosen):
         visit.form.fail(FILE_FIELD, "file_gone")
     _write_back(visit.form, [chosen[medium.name] for medium in found])

@@ -71,7 +71,7 @@ async def start_thread(visit: Visit) -> Response:
         fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
-            await _require_told(visit, conn, community)
+            await require_told(visit, conn, community)
             author, key = await own(visit, conn), _submission(visit)
             draft = await carrying.carry(visit, conn, draft, chosen, key)
             if fresh is not None:
@@ -105,7 +105,7 @@ async def reply(visit: Visit) -> Response:
         fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
-            await _require_told(visit, conn, community)
+            await require_told(visit, conn, community)
             author, key = await own(visit, conn), _submission(visit)
             draft = await carrying.carry(visit, conn, draft, chosen, key)
             if fresh is not None:
@@ -123,7 +123,7 @@ async def reply(visit: Visit) -> Response:
         return await _page(visit, conn, community, parent)
 
 
-async def _require_told(visit: Visit, conn: Connection, community: CommunityView) -> None:
+async def require_told(visit: Visit, conn: Connection, community: CommunityView) -> None:
     """The person was shown everybody who will read it, and agrees that it travels."""
     await require_shown(conn, community, visit.form.values.get("shown", ""))
     await consents.require_or_give(
@@ -139,14 +139,14 @@ async def _fresh(visit: Visit) -> aliases.Fresh | None:
     return aliases.Fresh(visit.services.site, await new_keypair())
 
 
-def _check_fragments(visit: Visit, *texts: str) -> None:
+def check_fragments(visit: Visit, *texts: str) -> None:
     """Ask once before something goes out that may tell who somebody is."""
     mark = mark_of(find_fragments(*texts))
     if mark and visit.form.values.get("as_it_is") != mark:
         visit.form.fail("check", "tells_much")
 
 
-def _descriptions(visit: Visit) -> list[str]:
+def descriptions_in(visit: Visit) -> list[str]:
     return [one.alt for one in carrying.chosen_in(visit.form)]
 
 
@@ -160,7 +160,7 @@ async def _draft(visit: Visit, community: CommunityView, *, is_thread: bool) -> 
     async with visit.services.database.read() as conn:
         about = read_about(visit, await asides_of(visit, conn, community, is_thread=is_thread))
     form.stop_if_wrong()
-    _check_fragments(visit, title, source, note, *_descriptions(visit))
+    check_fragments(visit, title, source, note, *descriptions_in(visit))
     form.stop_if_wrong()
     await visit.count("post", most=POSTS_PER_HOUR, per=timedelta(hours=1))
     draft = await text.compose(
@@ -174,17 +174,17 @@ async def _writable(visit: Visit, conn: Connection) -> CommunityView:
     found = await find_community(visit, conn)
     visit.require_member()
     community = await read_view(conn, visit.viewer, found.id)
-    return _require_standing(visit, community)
+    return require_standing(visit, community)
 
 
 async def _writable_around(visit: Visit, conn: Connection, parent: Post) -> CommunityView:
     visit.require_member()
     if parent.community_id is None:
         raise NotAllowed("other_community")
-    return _require_standing(visit, await read_view(conn, visit.viewer, parent.community_id))
+    return require_standing(visit, await read_view(conn, visit.viewer, parent.community_id))
 
 
-def _require_standing(visit: Visit, community: CommunityView | None) -> CommunityView:
+def require_standing(visit: Visit, community: CommunityView | None) -> CommunityView:
     """Say early what forum would say after somebody has written a long text."""
     if community is None:
         raise NotFound
@@ -218,14 +218,14 @@ async def _page(
     language = (parent.language if parent else "") or visit.words.locale
     files = await carrying.carried_by(visit, conn)
     said = [visit.form.values.get(name, "") for name in ("title", "source", "content_note")]
-    said += _descriptions(visit)
+    said += descriptions_in(visit)
     fragments = find_fragments(*said) if "check" in visit.form.errors else []
     view = WriteView(
         community=community,
         address=address_of(community),
         reach=writing.reach,
         submission=writing.submission,
-        languages=_languages(visit, language),
+        languages=languages_for(visit, language),
         language=language,
         parent=parent,
         parent_html=Markup() if parent is None else await fragment_of(visit, conn, parent),
@@ -239,7 +239,7 @@ async def _page(
     return await respond.page(visit, conn, template, view, status=status, is_private=True)
 
 
-def _languages(visit: Visit, chosen: str) -> tuple[tuple[str, str], ...]:
+def languages_for(visit: Visit, chosen: str) -> tuple[tuple[str, str], ...]:
     """What can be chosen; the language of the post that is answered, whatever it is, among it."""
     if chosen in dict(LANGUAGES):
         return LANGUAGES
