@@ -30,6 +30,7 @@ from storage.sessions import Member
 NAME = re.compile(r"[a-z0-9_]{2,30}")
 PASSWORD_LENGTH = range(10, 201)
 ANSWER_LENGTH = 2000
+ROLES = ("member", "moderator", "admin")
 INVITATION_USES = range(1, 501)
 INVITATION_DAYS = range(1, 91)
 
@@ -217,7 +218,8 @@ async def suspend_account(
         raise NotFound
     if actor_id == admin.actor_id:
         raise NotAllowed("yourself")
-    await accounts.set_state(conn, actor_id, "suspended")
+    await _require_still_admin(conn, admin)
+    await accounts.suspend(conn, actor_id)
     await actors.set_state(conn, actor_id, "suspended")
     await _end_all(conn, actor_id)
     await sites.bump_epoch(conn)
@@ -233,10 +235,38 @@ async def unsuspend_account(
         raise NotFound
     if account.state != "suspended":
         return
-    await accounts.set_state(conn, actor_id, "open")
+    await accounts.unsuspend(conn, actor_id)
     await actors.set_state(conn, actor_id, "live")
     await sites.bump_epoch(conn)
     await _log(conn, admin, "unsuspend_account", actor_id, reason, now)
+
+
+async def change_role(
+    conn: Connection, admin: Member, actor_id: int, role: str, now: datetime
+) -> None:
+    """Say who runs this server and who moderates it; whoever it is signs in anew.
+
+    A session that was begun with fewer rights never gets more, and the last administrator stays.
+    """
+    access.require_may_administer(admin)
+    if role not in ROLES:
+        raise Invalid("choose_one", field="role")
+    account = await accounts.read_account(conn, actor_id)
+    if account is None or account.state != "open":
+        raise NotFound
+    if account.role == role:
+        return
+    if account.role == "admin" and await is_last_admin(conn, actor_id):
+        raise NotAllowed("last_admin")
+    await _require_still_admin(conn, admin)
+    await accounts.set_role(conn, actor_id, role)
+    await _end_all(conn, actor_id)
+    await _log(conn, admin, "set_role", actor_id, role, now)
+
+
+async def is_last_admin(conn: Connection, actor_id: int) -> bool:
+    """Whether nobody would run this server without them. Of two who go at once, one stays."""
+    return set(await accounts.lock_admins(conn)) <= {actor_id}
 
 
 def check_name(name: str) -> str:
@@ -253,6 +283,17 @@ def check_password(password: str) -> None:
         raise Invalid("too_short", field="password")
     if len(password) >= PASSWORD_LENGTH.stop:
         raise Invalid("too_long", field="password")
+
+
+async def _require_still_admin(conn: Connection, admin: Member) -> None:
+    """Of two administrators who shut each other out at once, one does it.
+
+    Whoever types commands on the machine has no account.
+    """
+    admins = await accounts.lock_admins(conn)
+    account = await accounts.read_account(conn, admin.actor_id)
+    if account is not None and admin.actor_id not in admins:
+        raise NotAllowed("not_an_admin")
 
 
 async def _end_all(conn: Connection, actor_id: int) -> None:

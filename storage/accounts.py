@@ -76,6 +76,48 @@ async def set_state(conn: Connection, actor_id: int, state: str) -> None:
     await conn.execute(SET_STATE, actor_id, state)
 
 
+SUSPEND = """
+update accounts
+set was_waiting = case state when 'suspended' then was_waiting else state = 'waiting' end,
+  state = 'suspended'
+where actor_id = $1
+"""
+
+
+async def suspend(conn: Connection, actor_id: int) -> None:
+    """Shut it, and remember whether anybody had let it in."""
+    await conn.execute(SUSPEND, actor_id)
+
+
+UNSUSPEND = """
+update accounts set state = case when was_waiting then 'waiting' else 'open' end
+where actor_id = $1 and state = 'suspended'
+"""
+
+
+async def unsuspend(conn: Connection, actor_id: int) -> None:
+    """As it was before: whoever waited to be let in waits again."""
+    await conn.execute(UNSUSPEND, actor_id)
+
+
+LOCK_ADMINS = """
+select actor_id from accounts where role = 'admin' and state = 'open' order by actor_id for update
+"""
+
+
+async def lock_admins(conn: Connection) -> list[int]:
+    """Who runs this server; none of them changes until the transaction ends."""
+    return [row["actor_id"] for row in await conn.fetch(LOCK_ADMINS)]
+
+
+SET_ROLE = "update accounts set role = $2 where actor_id = $1"
+
+
+async def set_role(conn: Connection, actor_id: int, role: str) -> None:
+    """What somebody may do on the whole server."""
+    await conn.execute(SET_ROLE, actor_id, role)
+
+
 SET_PASSWORD = "update accounts set password_hash = $2 where actor_id = $1"  # noqa: S105
 
 

@@ -91,6 +91,21 @@ def unsuspend(name: str, reason: str) -> None:
     click.echo(f"Opened {name.strip().lower()} again.")
 
 
+@account.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(accounts.ROLES))
+def role_command(name: str, role: str) -> None:
+    """Say who runs this server or moderates it; all their devices are signed out."""
+
+    async def change(conn: Connection, settings: Settings) -> None:
+        person = await _find(conn, name)
+        by = await operator(conn, settings)
+        await accounts.change_role(conn, by, person, role, datetime.now(UTC))
+
+    with_database(change)
+    click.echo(f"{name.strip().lower()} is now: {role}.")
+
+
 def _decide(use_case: Decide, name: str, reason: str) -> None:
     async def decide(conn: Connection, settings: Settings) -> None:
         person = await _find(conn, name)

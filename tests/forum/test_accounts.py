@@ -9,10 +9,12 @@ import pytest
 
 from forum import accounts, passwords
 from forum.errors import Conflict, Invalid, NotAllowed
+from storage import accounts as stored
 from storage import sessions, threads
 from storage.audience import NOBODY
 from storage.db import Connection, Database
 from storage.keys import read_signing_key
+from storage.sessions import Member
 from tests import factories
 from tests.factories import KEYPAIR, PASSWORD, PASSWORD_HASH, SITE, make_person, tick
 
@@ -141,6 +143,75 @@ async def test_only_administrators_suspend_and_never_themselves(conn: Connection
         await accounts.suspend_account(conn, moderator, admin.actor_id, "", tick())
     with pytest.raises(NotAllowed, match="yourself"):
         await accounts.suspend_account(conn, admin, admin.actor_id, "", tick())
+
+
+@pytest.mark.parametrize("state", ["open", "waiting"])
+async def test_the_end_of_a_suspension_lets_nobody_in_who_waited(
+    conn: Connection, state: str
+) -> None:
+    admin = await factories.make_admin(conn)
+    person = await make_person(conn, "zebra", state=state)
+    for _ in range(2):  # the second time changes nothing
+        await accounts.suspend_account(conn, admin, person.id, "spam", tick())
+    await accounts.unsuspend_account(conn, admin, person.id, "sorry", tick())
+    account = await stored.read_account(conn, person.id)
+    assert account is not None
+    assert account.state == state
+
+
+async def test_of_two_administrators_who_shut_each_other_out_at_once_one_stays(
+    database: Database,
+) -> None:
+    async with database.write() as conn:
+        await factories.make_site(conn)
+        both = [await factories.make_admin(conn) for _ in range(2)]
+
+    async def suspend(by: Member, whom: Member) -> None:
+        async with database.write() as conn:
+            await accounts.suspend_account(conn, by, whom.actor_id, "", tick())
+
+    done = await asyncio.gather(
+        suspend(both[0], both[1]), suspend(both[1], both[0]), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in done) == ["NoneType", "NotAllowed"]
+    async with database.write() as conn:
+        assert len(await stored.lock_admins(conn)) == 1
+
+
+async def test_aut_02_whoever_gets_another_role_signs_in_anew(conn: Connection) -> None:
+    admin = await factories.make_admin(conn)
+    person = await make_person(conn, "zebra")
+    for role in ("admin", "moderator", "member"):
+        token = await accounts.sign_in(conn, "zebra", PASSWORD, tick())
+        await accounts.change_role(conn, admin, person.id, role, tick())
+        assert await sessions.read_member(conn, token, tick()) is None
+        again = await accounts.sign_in(conn, "zebra", PASSWORD, tick())
+        member = await sessions.read_member(conn, again, tick())
+        assert member is not None
+        assert member.role == role
+    logged = await conn.fetch("select action, actor_id, reason from modlog order by id")
+    assert [tuple(row) for row in logged] == [
+        ("set_role", person.id, role) for role in ("admin", "moderator", "member")
+    ]
+
+
+async def test_the_same_role_again_signs_nobody_out(conn: Connection) -> None:
+    admin = await factories.make_admin(conn)
+    person = await make_person(conn, "zebra")
+    token = await accounts.sign_in(conn, "zebra", PASSWORD, tick())
+    await accounts.change_role(conn, admin, person.id, "member", tick())
+    assert await sessions.read_member(conn, token, tick()) is not None
+
+
+async def test_only_administrators_give_roles_and_the_last_one_stays(conn: Connection) -> None:
+    admin = await factories.make_admin(conn)
+    person = await make_person(conn, "zebra")
+    with pytest.raises(NotAllowed, match="last_admin"):
+        await accounts.change_role(conn, admin, admin.actor_id, "member", tick())
+    with pytest.raises(NotAllowed, match="not_an_admin"):
+        await accounts.change_role(conn, factories.member_of(person), person.id, "admin", tick())
+    with pytest.raises(Invalid, match="choose_one"):
+        await accounts.change_role(conn, admin, person.id, "king", tick())
 
 
 async def test_a_new_password_ends_every_session(conn: Connection) -> None:

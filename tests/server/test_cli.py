@@ -86,6 +86,7 @@ def test_help_names_every_command(run):
         ["account", "password", "nobody_here", "--password-stdin"],
         ["account", "suspend", "nobody_here"],
         ["account", "unsuspend", "nobody_here"],
+        ["account", "role", "nobody_here", "admin"],
         ["community", "create", "marfan"],
         ["policy", "mode", "everybody"],
         ["policy", "block", "not a host"],
@@ -110,7 +111,7 @@ def test_wrong_settings_are_all_told_at_once(refused, monkeypatch):
 
 def test_an_account_is_made_with_a_role(run, refused, database_url):
     done = run(
-        "account", "create", "Rosa", "--role", "admin", "--password-stdin",
+        "account", "create", "Rosa", "--role", "member", "--password-stdin",
         given="a long walk in the evening\n",
     )  # fmt: skip
     assert done.returncode == 0
@@ -118,7 +119,9 @@ def test_an_account_is_made_with_a_role(run, refused, database_url):
     question = (
         "select c.role from accounts c join actors a on a.id = c.actor_id where name = 'rosa'"
     )
-    assert row_of(database_url, question)["role"] == "admin"
+    assert row_of(database_url, question)["role"] == "member"
+    assert run("account", "role", "Rosa", "moderator").returncode == 0
+    assert row_of(database_url, question)["role"] == "moderator"
     again = ["account", "create", "rosa", "--password-stdin"]
     assert "taken" in refused(*again, given="a long walk in the evening\n")
 
