@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from forum import membership
 from forum.errors import Invalid
-from forum.mail import check_address, queue
+from forum.limits import require_below
+from forum.mail import can_send, check_address, queue
 from forum.membership import Moderator, require_moderator
 from forum.site import Site
 from storage import invitations
@@ -16,6 +17,9 @@ from storage.db import Connection
 
 MOST_CARDS = 40
 MOST_ADDRESSES = 50
+ADDRESSES_PER_DAY = 200
+MAILS_PER_ADDRESS = 2  # a day, from one person
+DAY = timedelta(days=1)
 
 
 async def make_many(
@@ -49,9 +53,12 @@ async def send(
 ) -> int:
     """Queue one mail with a link of its own for each address of a list; how many.
 
-    The mail names neither the community nor who invites. The addresses are kept until it is sent.
+    The mail names neither the community nor who invites. The addresses are kept until it is sent:
+    on a server whose mail was not seen to arrive none is taken.
     """
     wanted = _check_addresses(addresses)
+    if not await can_send(conn):
+        raise Invalid("no_mail", field="addresses")
     for address in wanted:
         token = await membership.make_invitation(
             conn, viewer, community, uses=1, days=days, now=now
@@ -61,6 +68,23 @@ async def send(
             link=f"{site.origin}/i/{token}", now=now,
         )  # fmt: skip
     return len(wanted)
+
+
+async def count_addresses(
+    conn: Connection, secret: bytes, actor_id: int, addresses: str, now: datetime
+) -> None:
+    """Count each address that somebody has written to, so that nobody is flooded with mail.
+
+    Call it in a transaction of its own. Raises TooMany.
+    """
+    for address in _check_addresses(addresses):
+        await require_below(
+            conn, secret, "invited", f"{actor_id} {address.lower()}",
+            most=MAILS_PER_ADDRESS, per=DAY, now=now,
+        )  # fmt: skip
+        await require_below(
+            conn, secret, "invitations", str(actor_id), most=ADDRESSES_PER_DAY, per=DAY, now=now
+        )
 
 
 def _check_addresses(addresses: str) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from forum import invitations, labels, membership, roles, rules, threads
-from forum.errors import Invalid, NotAllowed, NotFound
+from forum.errors import Invalid, NotAllowed, NotFound, TooMany
 from forum.text import Rendered
 from storage import labels as stored_labels
 from storage import memberships
@@ -257,6 +257,9 @@ async def test_pat14_a_list_of_addresses_gets_mails_that_name_nothing(conn: Conn
             conn, SITE, Viewer(owner.id), community, addresses, days=7, locale="en", now=tick()
         )
 
+    with pytest.raises(Invalid, match="no_mail"):
+        await send(listed)
+    await conn.execute("update smtp set tested_at = now()")
     assert await send(listed) == 2
     rows = await conn.fetch("select address, kind, data::text from mails order by address")
     assert {row["address"] for row in rows} == {"ada@mail.test", "BEN@mail.test"}
@@ -275,6 +278,22 @@ async def test_pat14_a_list_of_addresses_gets_mails_that_name_nothing(conn: Conn
         await invitations.send(
             conn, SITE, Viewer(member.id), community, listed, days=7, locale="en", now=tick()
         )
+
+
+async def test_pat14_nobody_is_flooded_with_invitations(conn: Connection) -> None:
+    async def count(actor_id: int, addresses: str) -> None:
+        await invitations.count_addresses(conn, b"secret", actor_id, addresses, tick())
+
+    for _ in range(invitations.MAILS_PER_ADDRESS):
+        await count(1, "ada@mail.test")
+    with pytest.raises(TooMany):
+        await count(1, "ADA@mail.test")
+    await count(2, "ada@mail.test")
+    many = [f"person{number}@mail.test" for number in range(invitations.ADDRESSES_PER_DAY)]
+    for start in (0, 50, 100):
+        await count(1, " ".join(many[start : start + 50]))
+    with pytest.raises(TooMany):
+        await count(1, " ".join(many[150:]))
 
 
 async def test_all_links_end_at_once(conn: Connection) -> None:

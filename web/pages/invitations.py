@@ -100,6 +100,10 @@ async def send_links(visit: Visit) -> Response:
         form.stop_if_wrong()
         await visit.count("invitation_mail", most=BATCHES_PER_DAY, per=timedelta(days=1))
         async with visit.services.database.write() as conn:
+            await invitations.count_addresses(
+                conn, visit.services.secret, visit.require_member().actor_id, addresses, visit.now
+            )
+        async with visit.services.database.write() as conn:
             await invitations.send(
                 conn, visit.site, visit.viewer, community, addresses,
                 days=days, locale=visit.words.locale, now=visit.now,
