@@ -11,7 +11,6 @@ from datetime import datetime
 
 from forum import subscriptions
 from forum.accounts import is_last_admin
-from forum.accounts import is_last_admin
 from forum.erasing import RECEIPT_KEPT
 from forum.errors import NotAllowed, NotFound
 from forum.events import AccountClosed, MembershipLeft

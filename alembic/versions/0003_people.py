@@ -19,7 +19,6 @@ SCHEMA = r"""
 
 -- `totp_secret` is sealed with the server's key, and counts once `totp_since` is set; `totp_step`
 -- is the last code that was used. `signup_answer` goes when somebody has decided. `was_waiting` is
--- for the end of a suspension: it lets in nobody who was never let in. `was_waiting` is
 -- for the end of a suspension: it lets in nobody who was never let in.
 -- `message_mail_after` is from when on a mail may tell of a new message; null where none is wanted.
 alter table accounts
@@ -28,7 +27,6 @@ alter table accounts
   add column totp_since timestamptz,
   add column totp_step bigint not null default 0,
   add column signup_answer text not null default '',
-  add column was_waiting boolean not null default false,
   add column was_waiting boolean not null default false,
   add column idle_minutes integer check (idle_minutes between 5 and 1440),
   add column is_neutral boolean not null default false,
