@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from storage.audience import Viewer
 from storage.db import Connection, fetch_all
@@ -60,11 +61,14 @@ class Message:
     content_note: str
     language: str
     published_at: datetime
+    is_local: bool
+    version: int
+    parts: Any  # read with storage.parts.parts_of
 
 
 LIST_MESSAGES = """
 select p.id, p.author_id, coalesce(nullif(a.display_name, ''), a.name) as author_name, p.html,
-  p.content_note, p.language, p.published_at
+  p.content_note, p.language, p.published_at, p.is_local, p.version, p.parts
 from conversation_people d
 join visible_posts($1::bigint, $2::text) p on p.thread_id = d.thread_id
 join actors a on a.id = p.author_id

@@ -7,13 +7,26 @@ elsewhere is a plain link that names the server it opens at: nothing is asked th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from storage.parts import Attachment, parts_of
-from storage.threads import PostView
 from web.i18n import Words
 
 SMALL_SIDE = 640  # of forum/pictures
+
+
+class Carrier(Protocol):
+    """A post or a message, as far as it matters here."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def is_local(self) -> bool: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def parts(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,7 @@ class Attached:
     length: str = ""
 
 
-def attached_to(words: Words, post: PostView, *, is_direct: bool = False) -> tuple[Attached, ...]:
+def attached_to(words: Words, post: Carrier, *, is_direct: bool = False) -> tuple[Attached, ...]:
     """What a post of another server carries, in its order.
 
     A picture in a direct message waits until somebody opens it: that it is fetched would tell the
@@ -51,7 +64,7 @@ def attached_to(words: Words, post: PostView, *, is_direct: bool = False) -> tup
     return tuple(found)
 
 
-def _picture(post: PostView, place: int, one: Attachment, *, is_link: bool) -> Attached:
+def _picture(post: Carrier, place: int, one: Attachment, *, is_link: bool) -> Attached:
     # The version is for browsers that keep it: an edit may put another picture in its place.
     path, version = f"/media/remote/{post.id}/{place}", f"?v={post.version}"
     if is_link:

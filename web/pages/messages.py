@@ -21,6 +21,7 @@ from storage.ids import MAX_ID
 from storage.messages import Line
 from storage.threads import Post
 from web import respond
+from web.attached import Attached, attached_to
 from web.consent_words import text_of
 from web.csrf import new_key
 from web.pages.joining import own
@@ -54,6 +55,7 @@ class Said:
     content_note: str
     language: str
     published_at: object
+    attached: tuple[Attached, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +311,7 @@ async def _said(visit: Visit, conn: Connection, talk: Conversation) -> tuple[lis
             content_note=one.content_note,
             language=one.language,
             published_at=one.published_at,
+            attached=attached_to(visit.words, one, is_direct=True),
         )
         for one in reversed(found[:MESSAGES])
     ]
