@@ -28,7 +28,8 @@ LONGEST_RESULT = 300_000
 CLEANER = nh3.Cleaner(
     tags=set(ALLOWED_TAGS | REWRITTEN_TAGS),
     clean_content_tags=set(DROPPED.split()),
-    attributes={"a": {"href"}, "img": {"alt"}, "ol": {"start"}},
+    # Without the star the sanitiser lets `title` and `lang` stand on every tag.
+    attributes={"*": set(), "a": {"href"}, "img": {"alt"}, "ol": {"start"}},
     url_schemes={"http", "https", "mailto"},
     url_relative="deny",
     link_rel=LINK_REL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 LONGEST_TEXT = 120
@@ -17,8 +18,8 @@ EVERY_ADDRESS = 5  # a link text that names more servers than this is labelled a
 
 def host_of(href: str) -> str:
     """The host that a browser would open, in lower case ASCII; '' for mail and for nonsense."""
-    try:
-        host = urlsplit(href).hostname or ""
+    try:  # a browser reads a backslash as a slash: what follows it names no host
+        host = urlsplit(href.replace("\\", "/")).hostname or ""
     except ValueError:
         return ""
     return _ascii(host)
@@ -46,10 +47,17 @@ def _looks_like_address(shown: str) -> bool:
 
 def _names_another(shown: str, host: str) -> bool:
     """Whether the text contains the address of a server that the link does not open."""
+    shown = _as_seen(shown)
     if shown.startswith(("http://", "https://")) and "@" not in shown and " " not in shown:
         return not _is_same(host_of(shown), host)
     named = ADDRESS.findall(shown)
     return len(named) > EVERY_ADDRESS or any(not _is_same(_ascii(name), host) for name in named)
+
+
+def _as_seen(shown: str) -> str:
+    """Without letters that nobody sees, and with every kind of dot and letter as the plain one."""
+    plain = unicodedata.normalize("NFKC", shown).replace("\u3002", ".")
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
 
 
 def _is_same(named: str, host: str) -> bool:

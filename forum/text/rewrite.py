@@ -23,6 +23,8 @@ PLAIN = (
     " summary sup table tbody td tfoot th thead tr u ul"
 )
 PLAIN_TAGS = frozenset(PLAIN.split())
+# `https:there.example` is a path of this server's own to a browser that stands on a page of it.
+WHOLE_ADDRESS = re.compile(r"https?://[^/?#\\]|mailto:", re.IGNORECASE)
 BLOCK_END = re.compile(r"<(br|hr)>|</(p|blockquote|pre|ul|ol|table|details|h[3-6])>")
 
 
@@ -94,6 +96,7 @@ class _Rewriter(HTMLParser):
             self._out.append("<br>")
 
     def _start_link(self, href: str) -> None:
+        href = href if WHOLE_ADDRESS.match(href) else ""
         self._link_depth += 1
         if self._link_depth == 1:
             self._href, self._link_start, self._link_text = href, len(self._out), []
