@@ -10,7 +10,7 @@ import pytest
 from storage import actors
 from storage.actors import Actor
 from storage.db import Database
-from tests.factories import PASSWORD, make_community, make_person, make_remote_person, tick
+from tests.factories import PASSWORD, join, make_community, make_person, make_remote_person, tick
 from tests.web.conftest import Browser, KnownCommunities
 
 Open = Callable[..., Browser]
@@ -32,6 +32,7 @@ async def scene(database: Database, browser: Open, resolver: KnownCommunities) -
         new = await make_remote_person(conn, host="new.test", name="rosa")
         new = await actors.upsert_remote(conn, replace(new, also_known_as=[rosa.uri]), tick())
         await make_community(conn, name="wide")
+        await join(conn, await make_community(conn, name="mine"), rosa)
     resolver.known[ADDRESS] = new.id
     return Scene(await browser().sign_in(rosa), rosa, new)
 
@@ -50,6 +51,9 @@ async def test_pat04_somebody_moves_away_and_comes_back(scene: Scene, browser: O
     seen = await browser().get("/u/rosa")
     assert "This person has another account now:" in seen.text
     assert ADDRESS in seen.text
+    early = await visitor.get("/c/mine/new")
+    assert early.status_code == 403
+    assert "You have moved to another account" in early.text
     refused = await visitor.act("/c/wide/join")
     assert refused.status_code == 403
     assert "You have moved to another account" in refused.text

@@ -173,15 +173,25 @@ async def _writable(visit: Visit, conn: Connection) -> CommunityView:
     """The community of this path with the visitor's standing in it."""
     found = await find_community(visit, conn)
     visit.require_member()
-    community = await read_view(conn, visit.viewer, found.id)
-    return require_standing(visit, community)
+    community = require_standing(visit, await read_view(conn, visit.viewer, found.id))
+    await _require_not_moved(visit, conn)
+    return community
 
 
 async def _writable_around(visit: Visit, conn: Connection, parent: Post) -> CommunityView:
     visit.require_member()
     if parent.community_id is None:
         raise NotAllowed("other_community")
-    return require_standing(visit, await read_view(conn, visit.viewer, parent.community_id))
+    view = await read_view(conn, visit.viewer, parent.community_id)
+    community = require_standing(visit, view)
+    await _require_not_moved(visit, conn)
+    return community
+
+
+async def _require_not_moved(visit: Visit, conn: Connection) -> None:
+    """As `require_standing`: say it before somebody has written a long text."""
+    if (await own(visit, conn)).moved_to is not None:
+        raise NotAllowed("moved")
 
 
 def require_standing(visit: Visit, community: CommunityView | None) -> CommunityView:
