@@ -96,6 +96,7 @@ def _file(
         # Sounds and videos are as they came: opened by themselves they are saved, not shown.
         "content-disposition": "inline" if is_picture else f'attachment; filename="{path.name}"',
         "etag": etag,
+        "x-robots-tag": "noindex, noarchive",  # also of communities that may be listed
     }
     if is_public and etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)

@@ -126,6 +126,8 @@ async def test_prv_06_a_picture_is_for_whoever_may_see_its_post(here: Here) -> N
     async with here.database.write() as conn:
         member, stranger = await make_person(conn), await make_person(conn)
         elsewhere = await make_remote_person(conn, host="there.test")
+        server = await make_remote_person(conn, host="there.test")
+        await conn.execute("update actors set kind = 'instance' where id = $1", server.id)
         other = await make_remote_person(conn, host="other.test")
         await conn.execute("update instances set software = 'dazzle'")
         await join(conn, closed, member)
@@ -134,7 +136,7 @@ async def test_prv_06_a_picture_is_for_whoever_may_see_its_post(here: Here) -> N
     assert await here.statuses(name, here.author) == {200}
     assert await here.statuses(name, member) == {404}
     post = await here.post(name, closed)
-    for reader in (here.author, member, elsewhere):
+    for reader in (here.author, member, elsewhere, server):
         assert await here.statuses(name, reader) == {200}, reader.name
     for size in SIZES:
         shown = await here.get(f"/media/{name}/{size}", member)
