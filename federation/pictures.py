@@ -61,6 +61,10 @@ class Places:
         self._of = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(PER_SERVER))
         self._used = Counter[str]()
 
+    def is_full(self, host: str) -> bool:
+        """Whether enough waits for this server already, however few browsers still do."""
+        return self._used[host] >= MOST_WAITING_FOR_ONE
+
     @contextlib.asynccontextmanager
     async def take(self, host: str) -> AsyncIterator[None]:
         self._used[host] += 1
@@ -149,13 +153,15 @@ class RemotePictures:
 
     async def _wait_for(self, wanted: Wanted) -> str | None:
         """Its name when it is here; one fetch for all who ask for it."""
-        host = wanted.host
+        host, task = wanted.host, self._fetching.get(wanted.key)
         if self._waiting[host] >= MOST_WAITING_FOR_ONE or self._waiting.total() >= MOST_WAITING:
+            return None
+        if task is None and self._places.is_full(host):
             return None
         self._waiting[host] += 1
         try:
             async with asyncio.timeout(PATIENCE):
-                return await asyncio.shield(self._fetching.get(wanted.key) or self._begin(wanted))
+                return await asyncio.shield(task or self._begin(wanted))
         except TimeoutError:
             return None
         finally:
@@ -199,6 +205,10 @@ class RemotePictures:
                 else:
                     await media_cache.fail(conn, key, claimed_at, self._clock.now())
             return None
+        except BaseException:  # the process ends: whoever looks next need not wait for it
+            async with self._database.quiet_write() as conn:
+                await media_cache.give_back(conn, key, claimed_at)
+            raise
         size = sum(file.bytes for file in made.files.values())
         async with self._database.quiet_write() as conn:
             is_kept = await media_cache.keep(conn, key, claimed_at, name=made.name, size=size)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from storage.db import Connection, fetch_all, fetch_one
 
-CLAIM_ENDS = timedelta(minutes=5)  # longer than a fetch may take: whoever had it is gone
+CLAIM_ENDS = timedelta(minutes=1)  # longer than a fetch may take: whoever had it is gone
 FAILURE_KEPT = timedelta(hours=1)
 USE_NOTED_EVERY = timedelta(days=1)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,7 +15,9 @@ from starlette.routing import Router
 
 from federation.client import Client
 from federation.pictures import RemotePictures
+from forum import messages
 from forum.ports import Services
+from forum.text import clean_remote
 from forum.threads import Origin, erase_post, start_thread
 from storage.actors import Actor
 from storage.communities import Community
@@ -39,6 +42,11 @@ from web.routes import routes
 FOREIGN = re.compile(r'(?:src|srcset|poster|data|action)="(?!/)')
 
 
+INLINE = """<p style="background:url(URL)">Look<img src="URL" srcset="URL 2x"></p>
+<video poster="URL" src="URL"></video><picture><source srcset="URL"></picture>
+<input type=image src="URL"><svg><image href="URL"/></svg><link rel=preload href="URL">"""
+
+
 def drawn() -> bytes:
     made = io.BytesIO()
     Image.new("RGB", (1280, 640), "teal").save(made, "PNG")
@@ -59,12 +67,9 @@ class Scene:
     def browser(self) -> Browser:
         return Browser(Router(routes(self.services), redirect_slashes=False), self.services)
 
-    async def post(self, *attachments: Attachment, note: str = "", sensitive: bool = False) -> Post:
+    async def post(self, *attachments: Attachment, **changed: Any) -> Post:
         uri = f"https://there.test/posts/{tick().timestamp()}"
-        draft = make_draft("A title", "Look here.")
-        draft = replace(
-            draft, parts=Parts(attachments=attachments), content_note=note, sensitive=sensitive
-        )
+        draft = replace(make_draft("A title"), parts=Parts(attachments=attachments), **changed)
         async with self.database.write() as conn:
             origin = Origin(uri, uri, tick(), f"{uri}/activity")
             return await start_thread(
@@ -107,6 +112,7 @@ async def test_pat10_xss_05_a_page_shows_a_picture_from_elsewhere_without_asking
     post = await scene.post(
         Attachment("image", url, alt='A knee "in" a brace', width=1280, height=640),
         Attachment("image", f"{scene.peer.origin}/gone.png"),
+        html=clean_remote(INLINE.replace("URL", url)),
     )
     nobody = scene.browser()
     page = await nobody.page(f"/t/{post.id}")
@@ -176,7 +182,31 @@ async def test_a_picture_that_may_be_hard_to_look_at_is_folded(
     scene: Scene, note: str, sensitive: bool
 ) -> None:
     picture = Attachment("image", f"{scene.peer.origin}/a.png")
-    post = await scene.post(picture, note=note, sensitive=sensitive)
+    post = await scene.post(picture, content_note=note, sensitive=sensitive)
     page: Page = await scene.browser().page(f"/t/{post.id}")
     (shown,) = [element for element in page.elements if element.tag == "img"]
     assert "details" in shown.ancestors
+
+
+async def test_a_picture_in_a_message_is_fetched_when_it_is_opened_and_not_before(
+    scene: Scene,
+) -> None:
+    picture = Attachment("image", f"{scene.peer.origin}/a.png", alt="My knee")
+    draft = replace(make_draft(), parts=Parts(attachments=(picture,)), type="Note")
+    async with scene.database.write() as conn:
+        uri = "https://there.test/posts/message"
+        message = await messages.send(
+            conn, SITE, scene.author, [scene.member], draft,
+            now=tick(), origin=Origin(uri, uri, tick(), None),
+        )  # fmt: skip
+    member = await scene.browser().sign_in(scene.member)
+    for path in (f"/messages/{message.thread_id}", f"/p/{message.id}"):
+        page = await member.page(path)
+        assert not [element for element in page.elements if element.tag == "img"]
+        assert "Picture: My knee" in " ".join(page.text.split())
+    assert scene.peer.asked == []
+    shown = await member.get(f"/media/remote/{message.id}/0?v=1")
+    assert (shown.status_code, shown.headers["cache-control"]) == (200, "private, no-store")
+    assert "signature" in scene.peer.asked[0].headers
+    stranger = scene.browser()
+    assert (await stranger.get(f"/media/remote/{message.id}/0")).status_code == 404

@@ -27,6 +27,7 @@ Disallow: /
 User-agent: *
 Disallow: /away
 Disallow: /i/
+Disallow: /media/remote/
 Disallow: /p/
 Disallow: /receipts/
 Disallow: /setup/
