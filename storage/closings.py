@@ -21,7 +21,7 @@ returning actor_id
 
 EMPTY_PROFILE = """
 update actors
-set state = 'gone', display_name = '', summary_html = '', also_known_as = '{}', moved_to = null
+set state = 'gone', display_name = '', summary_html = '', also_known_as = '{}'
 where id = $1 and is_local
 """
 
@@ -162,13 +162,18 @@ select h.host from (
   union
   select g.host from memberships m
   join actors g on g.id = m.community_id and not g.is_local
-  where m.actor_id = $2 and m.joined_at is not null) h
+  where m.actor_id = $2 and m.joined_at is not null
+  union
+  select n.host from actors o
+  join actors n on n.id = o.moved_to and not n.is_local
+  where o.id = $2) h
 order by h.host
 """
 
 
 async def list_hosts_unfiltered(conn: Connection, erasure_id: int, actor_id: int) -> list[str]:
-    """Servers that have met this person: by a post under their own name, or in a community there.
+    """Servers that have met this person: by a post under their own name, in a community there, or
+    because they moved to it.
 
     What knows only a name for one thread is not told whose it was.
     """

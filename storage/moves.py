@@ -31,6 +31,8 @@ select exists (
   where actor_id = $1 and state = 'accepted' and role in ('moderator', 'owner'))
 """
 
+FORGET = "update actors set moved_to = null, moved_at = null where id = $1"
+
 # When it was stays, so that nobody goes to and fro.
 STAY = "update actors set moved_to = null where id = $1"
 
@@ -147,6 +149,11 @@ async def stay(conn: Connection, actor_id: int) -> None:
 async def looks_after_any(conn: Connection, actor_id: int) -> bool:
     """Whether a community would be without this moderator or owner."""
     return bool(await conn.fetchval(LOOKS_AFTER, actor_id))
+
+
+async def forget(conn: Connection, actor_id: int) -> None:
+    """Nothing tells any more who somebody went on as, who is gone by now."""
+    await conn.execute(FORGET, actor_id)
 
 
 async def read_moved_unfiltered(conn: Connection, actor_id: int) -> MovedAway | None:

@@ -10,7 +10,7 @@ from federation.render import messages as render_message
 from federation.render.document import to_bytes, to_bytes_around
 from forum.events import AccountClosed, CopiesRecalled, DeletionDone
 from forum.outbox import record_event
-from storage import activities, actors, closings, erasures, instances, post_copies
+from storage import activities, actors, closings, erasures, instances, moves, post_copies
 from storage.activities import Activity
 from storage.actors import Actor
 from storage.audience import Recipient, recipients_of_retraction
@@ -64,6 +64,7 @@ async def publish_closing(press: Press, event: AccountClosed) -> None:
     press.send(delete, actor.id, recipients)
     await press.flush()
     await erasures.note_hosts(press.conn, event.erasure_id, delete.id, hosts)
+    await moves.forget(press.conn, actor.id)
     await erasures.finish(press.conn, event.erasure_id, press.now)
 
 

@@ -17,7 +17,7 @@ from storage.keys import read_key
 async def publish_move(press: Press, event: AccountMoved) -> None:
     """Move, by the old account, to every server that knows it."""
     actor, target = await press.actor(event.actor_id), await press.actor(event.target_id)
-    if actor is None or target is None or actor.moved_to != target.id:
+    if actor is None or target is None or actor.state != "live" or actor.moved_to != target.id:
         return
     followers = press.site.followers_uri(actor.id)
     move = press.keep(

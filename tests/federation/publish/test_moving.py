@@ -9,7 +9,10 @@ import msgspec
 import pytest
 
 from federation.context import Federation
+from federation.publish.erasing import publish_closing
+from federation.publish.press import Press
 from forum import closing, moving
+from forum.events import AccountClosed
 from storage import actors, post_copies
 from storage.actors import Actor
 from storage.db import Database
@@ -116,3 +119,22 @@ async def test_a_move_that_is_over_before_it_is_told_is_not_told(mover: Mover, e
         else:
             await closing.close_account(conn, mover.old, tick())
     assert "Move" not in {kind for _, kind, _ in await mover.sent()}
+
+
+async def test_pat05_the_server_of_the_new_account_is_told_when_the_old_one_is_closed(
+    mover: Mover,
+) -> None:
+    await mover.move()
+    async with mover.fed.database.write() as conn:
+        await closing.close_account(conn, mover.old, tick())
+        erasure_id = await conn.fetchval("select id from erasures where kind = 'account'")
+        press = Press.open(conn, SITE, tick())
+        await publish_closing(press, AccountClosed(mover.old.id, erasure_id))
+        rows = await conn.fetch(
+            "select d.host from deliveries d join activities v on v.id = d.activity_id"
+            " where v.type = 'Delete' and v.post_id is null order by d.host"
+        )
+        closed = await actors.read_unfiltered(conn, mover.old.id)
+    assert [row["host"] for row in rows] == ["knows.test", "new.test"]
+    assert closed is not None
+    assert (closed.state, closed.moved_to) == ("gone", None)
