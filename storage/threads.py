@@ -296,39 +296,6 @@ async def list_threads(
     return await fetch_all(conn, ThreadLine, LIST_THREADS, viewer.actor_id, viewer.host, *place)
 
 
-LIST_HOME = """
-select t.id, t.title, a.name as author_name, a.host as author_host,
-  a.is_local as author_is_local, a.display_name as author_display, t.published_at, t.active_at,
-  t.reply_count, t.content_note, t.community_id
-from (
-  select community_id from memberships where actor_id = $1 and state = 'accepted'
-  union
-  select community_id from subscriptions where actor_id = $1) m
-join visible_communities($1::bigint, $2::text) c on c.actor_id = m.community_id
-cross join lateral (
-  select p.id, p.title, p.author_id, p.published_at, p.active_at, p.reply_count, p.content_note,
-    p.community_id
-  from wanted_posts($1::bigint, $2::text) p
-  where p.community_id = m.community_id and p.kind = 'thread'
-    and (p.active_at, p.id) < ($3::timestamptz, $4::bigint)
-  order by p.active_at desc, p.id desc
-  limit $5) t
-join actors a on a.id = t.author_id
-order by t.active_at desc, t.id desc
-limit $5
-"""
-
-
-async def list_home(
-    conn: Connection, viewer: Viewer, *, before: tuple[datetime, int] | None = None, limit: int
-) -> list[ThreadLine]:
-    """Threads of communities that the viewer is in or reads along in, the latest active first."""
-    at, thread_id = before or PAST_ALL
-    return await fetch_all(
-        conn, ThreadLine, LIST_HOME, viewer.actor_id, viewer.host, at, thread_id, limit
-    )
-
-
 LIST_LATEST = f"""
 select {LINE_COLUMNS}
 from wanted_posts($1::bigint, $2::text) p

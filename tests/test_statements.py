@@ -213,7 +213,7 @@ def lists_for_viewers() -> dict[str, str]:
 
 def test_pat12_every_list_of_posts_leaves_out_what_its_reader_muted() -> None:
     lists = lists_for_viewers()
-    assert "storage.threads.LIST_HOME" in lists
+    assert "storage.home.LIST_HOME" in lists
     wrong = [
         name
         for name, statement in lists.items()

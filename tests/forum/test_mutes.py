@@ -6,7 +6,7 @@ import pytest
 
 from forum import moderation, mutes
 from forum.errors import Invalid, NotAllowed
-from storage import blocks, threads
+from storage import blocks, home, threads
 from storage import mutes as stored
 from storage.actors import Actor
 from storage.audience import NOBODY, Viewer
@@ -39,7 +39,7 @@ async def scene(conn: Connection) -> tuple[Community, Actor, Actor, Post]:
 async def listed(conn: Connection, viewer: Viewer, place: Community, author: Actor) -> list[bool]:
     """Whether home, the community, the front page and the profile have anything."""
     found = [
-        await threads.list_home(conn, viewer, limit=9),
+        await home.list_home(conn, viewer, limit=9),
         await threads.list_threads(conn, viewer, place.id, limit=9),
         await threads.list_latest(conn, viewer, limit=9),
         await threads.list_by_author(conn, viewer, author.id, limit=9),
@@ -90,7 +90,7 @@ async def test_pat12_a_mute_ends_by_itself_and_hides_nothing_of_ones_own(conn: C
     await mutes.mute_word(conn, reader, "Loss", now=now, until=now + timedelta(days=1))
     assert await listed(conn, viewer, place, away) == [False] * 4
     own = await make_thread(conn, reader, place, text="My loss.")
-    assert [line.id for line in await threads.list_home(conn, viewer, limit=9)] == [own.id]
+    assert [line.id for line in await home.list_home(conn, viewer, limit=9)] == [own.id]
     with pytest.raises(Invalid, match="in_the_past"):
         await mutes.mute_word(conn, reader, "loss", now=now, until=over)
     stranger = await make_person(conn)

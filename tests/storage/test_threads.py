@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from forum import moderation
+import random
+
+from forum import moderation, mutes
 from forum.threads import erase_post
-from storage import threads
+from storage import home, threads
+from storage.actors import read_unfiltered
 from storage.audience import NOBODY, Viewer
 from storage.db import Connection
 from tests import factories
@@ -19,12 +22,50 @@ async def test_home_goes_through_all_my_communities_by_activity(conn: Connection
     await make_thread(conn, stranger, other)
     await factories.make_reply(conn, person, made[0])
     wanted = [made[0].id, made[3].id, made[2].id, made[1].id]
-    lines = await threads.list_home(conn, Viewer(person.id), limit=10)
+    lines = await home.list_home(conn, Viewer(person.id), limit=10)
     assert [line.id for line in lines] == wanted
-    first = await threads.list_home(conn, Viewer(person.id), limit=2)
+    first = await home.list_home(conn, Viewer(person.id), limit=2)
     last = (first[-1].active_at, first[-1].id)
-    rest = await threads.list_home(conn, Viewer(person.id), before=last, limit=2)
+    rest = await home.list_home(conn, Viewer(person.id), before=last, limit=2)
     assert [line.id for line in first + rest] == wanted
+
+
+PLAIN_HOME = """
+select p.id, p.active_at
+from wanted_posts($1::bigint, null::text) p
+join memberships m on m.community_id = p.community_id and m.actor_id = $1 and m.state = 'accepted'
+where p.kind = 'thread'
+order by p.active_at desc, p.id desc
+"""
+
+
+async def test_home_is_what_the_rule_gives_whatever_is_hidden_and_in_pages_of_any_size(
+    conn: Connection,
+) -> None:
+    chance = random.Random(7)
+    person, others = await make_person(conn), [await make_person(conn) for _ in range(4)]
+    places = [await make_community(conn, others[0], readers=kind) for kind in ("anyone", "members")]
+    for place in places:
+        for one in (person, *others[1:]):
+            await join(conn, place, one)
+    made = [
+        await make_thread(conn, chance.choice([*others, person]), chance.choice(places))
+        for _ in range(40)
+    ]
+    await moderation.block_person(conn, person, others[1], factories.tick())
+    await mutes.mute_person(conn, person, others[2], now=factories.tick())
+    for post in chance.sample(made, 8):
+        author = await read_unfiltered(conn, post.author_id)
+        assert author is not None
+        await erase_post(conn, author, post, now=factories.tick())
+    wanted = [row["id"] for row in await conn.fetch(PLAIN_HOME, person.id)]
+    assert 5 < len(wanted) < 30
+    for size in (1, 2, 3, 7, 100):
+        found, before = [], None
+        while page := await home.list_home(conn, Viewer(person.id), before=before, limit=size):
+            found += [line.id for line in page]
+            before = (page[-1].active_at, page[-1].id)
+        assert found == wanted
 
 
 async def test_the_front_page_shows_public_threads_of_this_server_only(conn: Connection) -> None:

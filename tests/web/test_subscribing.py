@@ -12,8 +12,8 @@ from storage.actors import read_unfiltered
 from storage.audience import Viewer
 from storage.communities import Community
 from storage.db import Database
+from storage.home import list_home
 from storage.subscriptions import read_reader_unfiltered
-from storage.threads import list_home
 from tests.factories import (
     join,
     make_community,

@@ -17,9 +17,10 @@ from storage.communities import (
     read_communities,
 )
 from storage.db import Connection
+from storage.home import list_home
 from storage.site import SiteRow
 from storage.subscriptions import list_own
-from storage.threads import ThreadLine, list_home, list_latest
+from storage.threads import ThreadLine, list_latest
 from web import respond
 from web.answers import Fact, strip_of
 from web.paging import cursor_of, read_cursor
