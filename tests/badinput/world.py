@@ -20,6 +20,7 @@ import httpx
 from federation import receive
 from federation.context import Federation, open_federation
 from federation.fetch import Budget
+from federation.pictures import RemotePictures
 from forum.pictures import PictureMaker
 from forum.ports import Services
 from forum.site import Site
@@ -217,6 +218,9 @@ async def open_world(dsn: str, directory: Path) -> AsyncIterator[World]:
         fed = open_federation(
             database, SITE, clock, renderer, ca_bundle=bundle, lookup=net.lookup, dial=net.dial
         )
+        maker = PictureMaker()
+        cache = MediaFiles(directory / "media-cache")
+        remote_pictures = RemotePictures(database, clock, fed.client, cache, maker)
         services = Services(
             database,
             SITE,
@@ -226,11 +230,12 @@ async def open_world(dsn: str, directory: Path) -> AsyncIterator[World]:
             b"x" * 32,
             SmtpMailer(b"x" * 32),
             MediaFiles(directory / "media"),
-            PictureMaker(),
+            maker,
             data_dir=directory,
+            remote_pictures=remote_pictures,
         )
         settings = Settings(origin=SITE.origin)
-        parts = Parts(services, fed, renderer)
+        parts = Parts(services, fed, renderer, remote_pictures)
         app = Application(parts, settings)
         async with serving(app, config=configuration(app, settings)) as port:
             http = httpx.AsyncClient(
