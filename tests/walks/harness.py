@@ -230,13 +230,16 @@ class Browser:
         token = (await self.open("/about")).form("/sign-out").fields
         return await self._client.post(path, data=token | fields, headers=self._from(path))
 
-    async def send(self, page: Page, action: str, **fields: str) -> Page:
+    async def send(
+        self, page: Page, action: str, *, files: tuple[bytes, ...] = (), **fields: str
+    ) -> Page:
         """Fill the form of a page and send it; the page that the person then sees."""
         form = page.form(action)
         address = urljoin(page.path, form.action or page.path)
         response = await self._client.post(
             address,
             data=form.fields | fields,
+            files=[("file", ("a.jpg", file, "image/jpeg")) for file in files] or None,
             headers=self._from(page.path),
         )
         if response.is_redirect:

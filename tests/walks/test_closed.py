@@ -6,12 +6,15 @@ and once for something that does not exist, and the two answers are compared byt
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
+from html import unescape
 from urllib.parse import quote
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.walks.harness import Browser, Server, new_name, wait_until
 from tests.walks.peer import ACTIVITY_TYPE, Peer
@@ -288,6 +291,54 @@ async def test_r58_a_closed_thread_is_read_by_the_member_on_a_named_server_and_n
                 assert SECRET_TITLE not in response.text
         assert (await peer.get(thread.uri, wanda)).status_code == 404
         assert not [d for d in peer.deliveries() if d.json["type"] != "Reject"]
+
+
+def _photo() -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (900, 600), "teal").save(made, "JPEG")
+    return made.getvalue()
+
+
+async def test_prv_06_a_closed_picture_is_for_the_member_on_a_named_server_until_it_is_erased(
+    pair: Pair,
+) -> None:
+    a, b = pair
+    async with (
+        await sign_up(a, "rosa") as rosa,
+        await sign_up(b, "timo") as timo,
+        await sign_up(b, "ute") as ute,
+        Browser(a) as nobody,
+    ):
+        community = await make_community(
+            rosa, readers="members", travels="named", listed="yes", hosts=b.host
+        )
+        await join(timo, f"{community}@{a.host}")
+        page = await rosa.open(f"/c/{community}/new")
+        page = await rosa.send(
+            page, "/new", files=(_photo(),), title="A brace", source="See.", federation="yes"
+        )
+        page = await rosa.send(page, "/new", alt1="A brace on a knee")
+        own = re.search(r"/media/[a-z2-7]{26}/small\.jpg", page.html)
+        assert own is not None, page.text
+        assert (await rosa.get(own.group())).status_code == 200
+        assert (await nobody.get(own.group())).status_code == 404
+        uri = await a.value("select uri from posts where title = 'A brace'")
+        find = "select id from posts where uri = $1 and state = 'live'"
+        there = await wait_until(lambda: b.value(find, uri), "the picture's post on b", a, b)
+        page = await timo.open(f"/t/{there}")
+        assert 'alt="A brace on a knee"' in page.html
+        shown = re.search(rf'src="(/media/remote/{there}/0[^"]*)"', page.html)
+        assert shown is not None, page.html
+        seen = await timo.get(unescape(shown.group(1)))
+        assert seen.headers["content-type"].startswith("image/")
+        assert "no-store" in seen.headers["cache-control"]
+        assert (await ute.get(unescape(shown.group(1)))).status_code == 404
+        here = await a.value("select id from posts where uri = $1", uri)
+        await rosa.send(await rosa.open(f"/p/{here}"), "/delete")
+        erased = "select state = 'erased' from posts where uri = $1"
+        await wait_until(lambda: b.value(erased, uri), "the post erased on b", a, b)
+        for who, path in ((rosa, own.group()), (timo, unescape(shown.group(1)))):
+            assert (await who.get(path)).status_code == 404
 
 
 async def test_a_person_elsewhere_who_was_not_accepted_does_not_read_along(pair: Pair) -> None:
