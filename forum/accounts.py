@@ -22,6 +22,7 @@ from storage import (
 )
 from storage import site as sites
 from storage.actors import Actor
+from storage.addresses import Addressee
 from storage.db import Connection
 from storage.ids import new_id
 from storage.modlog import Act
@@ -31,8 +32,8 @@ NAME = re.compile(r"[a-z0-9_]{2,30}")
 PASSWORD_LENGTH = range(10, 201)
 ANSWER_LENGTH = 2000
 ROLES = ("member", "moderator", "admin")
-INVITATION_USES = range(1, 501)
-INVITATION_DAYS = range(1, 91)
+REASON_KEPT = timedelta(days=14)
+TURNED_AWAY = "turned_away"
 
 # Names by which somebody could pretend to speak for the server, or that programs take for granted.
 RESERVED = frozenset(
@@ -174,11 +175,12 @@ async def let_in(
 
 
 async def turn_away(
-    conn: Connection, admin: Member, actor_id: int, reason: str, now: datetime
+    conn: Connection, admin: Member, actor_id: int, reason: str, now: datetime, *, origin: str
 ) -> None:
     """Do not open an account that waits. All that was kept of it goes; the name is not given again.
 
-    Who gave an address is told, but not why: a mail holds no words of a person.
+    Who gave an address is told. A mail holds no words of a person: the reason, if one was given,
+    stands behind a link in it for two weeks.
     """
     access.require_may_administer(admin)
     account = await accounts.read_account(conn, actor_id)
@@ -190,22 +192,8 @@ async def turn_away(
     await closings.close(conn, actor_id, NOBODYS)
     await closings.drop_belongings(conn, actor_id)
     if reached is not None:
-        await mail.queue(
-            conn, address=reached.address, kind="not_let_in", locale=reached.locale, now=now
-        )
+        await _tell_why_not(conn, reached, reason, now, origin)
     await _log(conn, admin, "turn_away", actor_id, reason, now)
-
-
-async def invite(conn: Connection, admin: Member, *, uses: int, days: int, now: datetime) -> str:
-    """A token for a link with which people make an account here."""
-    access.require_may_administer(admin)
-    if uses not in INVITATION_USES:
-        raise Invalid("number_range", field="uses")
-    if days not in INVITATION_DAYS:
-        raise Invalid("number_range", field="days")
-    return await site_invitations.make(
-        conn, admin.actor_id, uses=uses, expires_at=now + timedelta(days=days), now=now
-    )
 
 
 async def suspend_account(
@@ -269,9 +257,17 @@ async def is_last_admin(conn: Connection, actor_id: int) -> bool:
     return set(await accounts.lock_admins(conn)) <= {actor_id}
 
 
+async def read_reason(conn: Connection, secret: str, now: datetime) -> str | None:
+    """Why somebody was turned away, for who holds the link in the mail."""
+    found = await tokens.read(conn, TURNED_AWAY, secret, now)
+    return None if found is None else str(found.data.get("reason", ""))
+
+
 def check_name(name: str) -> str:
     """The name in lower case. Raises Invalid when it is none."""
     name = name.strip().lower()
+    if "@" in name:
+        raise Invalid("name_is_address", field="name")
     if not NAME.fullmatch(name):
         raise Invalid("bad_name", field="name")
     return name
@@ -283,6 +279,21 @@ def check_password(password: str) -> None:
         raise Invalid("too_short", field="password")
     if len(password) >= PASSWORD_LENGTH.stop:
         raise Invalid("too_long", field="password")
+
+
+async def _tell_why_not(
+    conn: Connection, reached: Addressee, reason: str, now: datetime, origin: str
+) -> None:
+    kind, link = "not_let_in", ""
+    if reason:
+        secret = await tokens.make(
+            conn, TURNED_AWAY, data={"reason": reason}, expires_at=now + REASON_KEPT
+        )
+        kind, link = "not_let_in_why", f"{origin}/turned-away/{secret}"
+    await mail.queue(
+        conn, address=reached.address, kind=kind, locale=reached.locale, link=link, now=now,
+        ends_at=now + REASON_KEPT,
+    )  # fmt: skip
 
 
 async def _require_still_admin(conn: Connection, admin: Member) -> None:

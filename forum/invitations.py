@@ -56,7 +56,7 @@ async def send(
     The mail names neither the community nor who invites. The addresses are kept until it is sent:
     on a server whose mail was not seen to arrive none is taken.
     """
-    wanted = _check_addresses(addresses)
+    wanted = check_addresses(addresses)
     if not await can_send(conn):
         raise Invalid("no_mail", field="addresses")
     for address in wanted:
@@ -65,7 +65,7 @@ async def send(
         )
         await queue(
             conn, address=address, kind="community_invitation", locale=locale,
-            link=f"{site.origin}/i/{token}", now=now,
+            link=f"{site.origin}/i/{token}", now=now, ends_at=now + timedelta(days=days),
         )  # fmt: skip
     return len(wanted)
 
@@ -77,7 +77,7 @@ async def count_addresses(
 
     Call it in a transaction of its own. Raises TooMany.
     """
-    for address in _check_addresses(addresses):
+    for address in check_addresses(addresses):
         await require_below(
             conn, secret, "invited", f"{actor_id} {address.lower()}",
             most=MAILS_PER_ADDRESS, per=DAY, now=now,
@@ -87,7 +87,7 @@ async def count_addresses(
         )
 
 
-def _check_addresses(addresses: str) -> list[str]:
+def check_addresses(addresses: str) -> list[str]:
     """Each address once, however they are parted. Raises Invalid."""
     listed = addresses.replace(",", " ").replace(";", " ").split()
     if not listed:

@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 from forum import access
 from forum.errors import Invalid, NotAllowed, NotFound
 from forum.sealing import seal
-from storage import addresses, mails, smtp, tokens
+from storage import addresses, mails, modlog, smtp, tokens
 from storage.db import Connection
+from storage.ids import new_id
+from storage.modlog import Act
 from storage.sessions import Member
 from storage.smtp import Smtp
 
@@ -26,14 +28,16 @@ KINDS = frozenset(
         *SHORT_LIVED,
         *("community_invitation", "site_invitation", "let_in", "not_let_in"),
         *("membership_decided", "new_message", "receipt_changed", "export_ready", "test"),
+        "not_let_in_why",
     )
 )
+# An invitation opens a place to whoever has it; what signs somebody in is shown to nobody.
+HANDED_BY_HAND = ("community_invitation", "site_invitation")
 
 LINK_LIFETIME = timedelta(minutes=30)
 CONFIRM_LIFETIME = timedelta(days=1)
 TEST_LIFETIME = timedelta(days=1)
 KEPT = timedelta(days=14)
-SHORT_KEPT = timedelta(days=1)
 
 # Plain letters only: few mail servers take others, and `=?` begins a word that programs decode.
 ADDRESS = re.compile(
@@ -45,6 +49,7 @@ SEAL = "smtp"
 TEST = "mail_test"
 NOBODYS_LINK = "nobodys_link"  # opens nothing
 NOBODY = 0
+ALIKE = 4  # letters in a row that two names share by no accident
 
 
 def check_address(address: str) -> str:
@@ -70,14 +75,16 @@ async def queue(
     now: datetime,
     link: str = "",
     account_id: int | None = None,
+    ends_at: datetime | None = None,
 ) -> None:
-    """Have a mail sent once the transaction commits."""
+    """Have a mail sent once the transaction commits; not from `ends_at` on, when its link ends."""
     if kind not in KINDS:
         raise ValueError(kind)
     data = {"link": link} if link else {}
     await mails.insert(
-        conn, account_id=account_id, address=address, kind=kind, locale=locale, data=data, now=now
-    )
+        conn, account_id=account_id, address=address, kind=kind, locale=locale, data=data, now=now,
+        ends_at=ends_at,
+    )  # fmt: skip
 
 
 async def tell(conn: Connection, account_id: int, kind: str, *, link: str, now: datetime) -> None:
@@ -108,6 +115,7 @@ async def send_sign_in_link(conn: Connection, origin: str, address: str, now: da
     await queue(
         conn, address=found.address, kind=SIGN_IN_LINK, locale=found.locale,
         link=f"{origin}/sign-in/link/{secret}", account_id=found.account_id, now=now,
+        ends_at=now + LINK_LIFETIME,
     )  # fmt: skip
 
 
@@ -130,6 +138,7 @@ async def ask_to_confirm(
     await queue(
         conn, address=address, kind=CONFIRM_ADDRESS, locale=member.locale,
         link=f"{origin}/settings/mail/confirm/{secret}", account_id=member.actor_id, now=now,
+        ends_at=now + CONFIRM_LIFETIME,
     )  # fmt: skip
 
 
@@ -138,9 +147,8 @@ async def confirm_address(conn: Connection, member: Member, secret: str, now: da
     found = await tokens.use(conn, CONFIRM_ADDRESS, secret, now)
     if found is None or found.account_id != member.actor_id:
         raise NotFound
-    if await addresses.is_others(conn, found.data["address"], member.actor_id):
+    if not await addresses.confirm(conn, member.actor_id, found.data["address"], now):
         raise NotAllowed("address_taken")
-    await addresses.confirm(conn, member.actor_id, found.data["address"], now)
     await tokens.drop_of_account(conn, member.actor_id, SIGN_IN_LINK)
 
 
@@ -153,9 +161,9 @@ async def remove_address(conn: Connection, member: Member) -> None:
 
 
 async def change_settings(
-    conn: Connection, admin: Member, secret: bytes, settings: Smtp, password: str
+    conn: Connection, admin: Member, secret: bytes, settings: Smtp, password: str, now: datetime
 ) -> None:
-    """How mail leaves; an empty password leaves the one that is kept."""
+    """How mail leaves; an empty password leaves the one that is kept. That it changed is noted."""
     access.require_may_administer(admin)
     if settings.security not in SECURITIES:
         raise Invalid("choose", field="security")
@@ -173,6 +181,7 @@ async def change_settings(
             sealed if settings.username else None, settings.sender, None,
         ),
     )  # fmt: skip
+    await modlog.insert(conn, Act(new_id(now), admin.actor_id, "set_mail", now))
 
 
 async def begin_test(conn: Connection, admin: Member, origin: str, now: datetime) -> str:
@@ -200,7 +209,38 @@ async def throw_away(conn: Connection, admin: Member, mail_id: int) -> None:
     await mails.drop(conn, mail_id)
 
 
+async def try_again(conn: Connection, admin: Member, mail_id: int, now: datetime) -> None:
+    """Send it after all, now that what was wrong is mended."""
+    access.require_may_administer(admin)
+    await mails.try_again(conn, mail_id, now)
+
+
+async def see_link(conn: Connection, admin: Member, mail_id: int, now: datetime) -> str:
+    """The invitation in a mail, to hand it over in another way; that somebody looked is noted.
+
+    Raises NotFound for every other kind: nobody sees a link that signs somebody in.
+    """
+    access.require_may_administer(admin)
+    one = await mails.read_unsent(conn, mail_id, now)
+    if one is None or one.kind not in HANDED_BY_HAND or not one.data.get("link"):
+        raise NotFound
+    await modlog.insert(conn, Act(new_id(now), admin.actor_id, "see_link", now, reason=one.kind))
+    return str(one.data["link"])
+
+
+def looks_alike(name: str, address: str) -> bool:
+    """Whether somebody who knows the address could know the name by it, or the other way round."""
+    local = _letters(address.partition("@")[0].partition("+")[0])
+    own = _letters(name)
+    return len(min(own, local, key=len)) >= ALIKE and (own in local or local in own)
+
+
 async def tidy(conn: Connection, now: datetime) -> None:
     """Forget mail whose time is over, and the links."""
-    await mails.drop_old(conn, now - KEPT, now - SHORT_KEPT, list(SHORT_LIVED))
+    await mails.drop_old(conn, now - KEPT, now)
     await tokens.tidy(conn, now)
+
+
+def _letters(name: str) -> str:
+    """What stays of a name when dots, lines and numbers are no difference."""
+    return "".join(character for character in name.lower() if character.isalpha())

@@ -110,9 +110,13 @@ class Post:
             return
         subject, text = compose(one.locale, one.kind, str(one.data.get("link", "")))
         try:
-            await self._services.mailer.send(settings, one.address, subject, text)
+            async with asyncio.timeout(LEASE.total_seconds() / 2):
+                await self._services.mailer.send(settings, one.address, subject, text)
         except MailFailed as failure:
             await self._postpone(one, failure)
+            return
+        except TimeoutError:  # a word now and then is no progress, and the lease must hold
+            await self._postpone(one, MailFailed("unreachable", is_final=False))
             return
         async with self._services.database.quiet_write() as conn:
             await mails.drop(conn, one.id)
@@ -121,10 +125,10 @@ class Post:
         log.info("a mail was not taken: %s", failure.code)
         async with self._services.database.quiet_write() as conn:
             if failure.is_final or one.tries > len(PAUSES):
-                await mails.give_up(conn, one.id, failure.code)
+                await mails.give_up(conn, one, failure.code)
             else:
                 due_at = self._services.clock.now() + PAUSES[one.tries - 1]
-                await mails.postpone(conn, one.id, due_at, failure.code)
+                await mails.postpone(conn, one, due_at, failure.code)
 
 
 def _message(sender: str, address: str, subject: str, text: str) -> EmailMessage:

@@ -43,23 +43,22 @@ async def read_of_account(conn: Connection, account_id: int) -> Addressee | None
     return await fetch_one(conn, Addressee, READ_OF_ACCOUNT, account_id)
 
 
-IS_OTHERS = """
-select exists (
-  select 1 from accounts
-  where lower(email) = lower($1) and email_confirmed_at is not null and actor_id <> $2)
+# Two who confirm one address at once wait for each other here, so that one of them is told.
+LOCK_ADDRESS = "select pg_advisory_xact_lock(hashtextextended(lower($1), 20))"
+
+CONFIRM = """
+update accounts set email = $2, email_confirmed_at = $3
+where actor_id = $1 and not exists (
+  select 1 from accounts o
+  where lower(o.email) = lower($2) and o.email_confirmed_at is not null and o.actor_id <> $1)
+returning actor_id
 """
 
 
-async def is_others(conn: Connection, address: str, account_id: int) -> bool:
-    """Whether another account has confirmed it."""
-    return bool(await conn.fetchval(IS_OTHERS, address, account_id))
-
-
-CONFIRM = "update accounts set email = $2, email_confirmed_at = $3 where actor_id = $1"
-
-
-async def confirm(conn: Connection, account_id: int, address: str, now: datetime) -> None:
-    await conn.execute(CONFIRM, account_id, address, now)
+async def confirm(conn: Connection, account_id: int, address: str, now: datetime) -> bool:
+    """It is this account's from now on; False when another account has confirmed it."""
+    await conn.execute(LOCK_ADDRESS, address)
+    return await conn.fetchval(CONFIRM, account_id, address, now) is not None
 
 
 REMOVE = "update accounts set email = null, email_confirmed_at = null where actor_id = $1"

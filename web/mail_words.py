@@ -6,7 +6,28 @@ may say what people have.
 
 from __future__ import annotations
 
-from web.i18n import LOCALES, SOURCE_LOCALE, Words, words_for
+from web.i18n import LOCALES, N_, SOURCE_LOCALE, Words, words_for
+
+# What a mail is, for the administrator who sees that it was not sent.
+KINDS: dict[str, str] = {
+    "sign_in_link": N_("A link to sign in"),
+    "confirm_address": N_("A question whether an address is right"),
+    "community_invitation": N_("An invitation into a community"),
+    "site_invitation": N_("An invitation to this server"),
+    "membership_decided": N_("News about a request to join"),
+    "new_message": N_("News about a message"),
+    "let_in": N_("That an account is open"),
+    "not_let_in": N_("That an account was not opened"),
+    "not_let_in_why": N_("That an account was not opened"),
+    "export_ready": N_("That a copy is ready"),
+    "receipt_changed": N_("News about a receipt"),
+    "test": N_("A test"),
+}
+
+
+def kind_words(words: Words, kind: str) -> str:
+    """What a mail is, without a word about whom."""
+    return words.gettext(KINDS[kind])
 
 
 def compose(locale: str, kind: str, link: str) -> tuple[str, str]:
@@ -69,6 +90,14 @@ def _not_let_in(words: Words) -> tuple[str, str, str]:
     )
 
 
+def _not_let_in_why(words: Words) -> tuple[str, str, str]:
+    return (
+        words.gettext("About your account"),
+        words.gettext("The account that you asked for was not opened. Here you can read why:"),
+        "",
+    )
+
+
 def _export_ready(words: Words) -> tuple[str, str, str]:
     return (
         words.gettext("Your file is ready"),
@@ -80,8 +109,8 @@ def _export_ready(words: Words) -> tuple[str, str, str]:
 def _receipt_changed(words: Words) -> tuple[str, str, str]:
     return (
         words.gettext("News about what was deleted"),
-        words.gettext("More servers have answered. You see it here:"),
-        "",
+        words.gettext("Every server that was asked has answered, or never will."),
+        words.gettext("The link of your receipt, which you were given then, shows it."),
     )
 
 
@@ -102,6 +131,7 @@ _WORDS = {
     "new_message": _news,
     "let_in": _let_in,
     "not_let_in": _not_let_in,
+    "not_let_in_why": _not_let_in_why,
     "export_ready": _export_ready,
     "receipt_changed": _receipt_changed,
     "test": _test,

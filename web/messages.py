@@ -56,6 +56,14 @@ DONE: dict[str, str] = {
     "mail_saved": N_("Saved. Now send a test: mail is used once it has arrived."),
     "mail_test_sent": N_("The test was taken. Open the link in it to have mail used."),
     "mail_works": N_("Mail arrives, and is used from now on."),
+    "mail_asked_alike": N_(
+        "We have sent a link to this address. It counts once you have opened it. Your name here "
+        "looks like it: whoever knows the address may recognise you by what you write. Another "
+        "address would change nothing about that; a new account under another name would."
+    ),
+    "site_invited": N_("The invitations are queued. They name neither this server nor you."),
+    "mail_again": N_("It will be tried again."),
+    "links_of_site_ended": N_("The link can no longer be used."),
     "mail_asked": N_("We have sent a link to this address. It counts once you have opened it."),
     "mail_confirmed": N_("Your address is confirmed."),
     "mail_removed": N_("Your address is deleted."),
@@ -184,6 +192,10 @@ PROBLEMS: dict[str, str] = {
     "import_runs": N_("Your other lists are still being worked on. Please come back later."),
     "own_server": N_("This is the server that you are on."),
     "in_the_past": N_("Please choose a date in the future."),
+    "name_is_address": N_(
+        "This is a mail address. Please choose a name that does not remind of it: others see the "
+        "name, and who knows the address would know you."
+    ),
     "bad_name": N_("Only small letters a to z, digits and _ , between 2 and 30 of them."),
     "no_such_member": N_("No member of this community has that name here."),
     "at_most_a_year": N_("Please choose a date within a year."),

@@ -94,7 +94,7 @@ create table smtp (
 insert into smtp default values;
 
 -- Mail that waits; it goes when it is sent. What it says is written when it is sent, from `kind`:
--- `data` holds links only.
+-- `data` holds links only, which open nothing from `ends_at` on.
 create table mails (
   id bigint primary key,
   account_id bigint references accounts on delete cascade,
@@ -102,6 +102,7 @@ create table mails (
   kind text not null,
   locale text not null default 'en',
   data jsonb not null default '{}',
+  ends_at timestamptz,
   state text not null default 'waiting' check (state in ('waiting', 'dead')),
   tries integer not null default 0,
   due_at timestamptz not null default now(),
@@ -388,7 +389,7 @@ alter table modlog
     'allow_server', 'unblock_server', 'federation_mode', 'signed_fetch', 'let_in', 'turn_away',
     'suspend_account', 'unsuspend_account', 'see_members', 'see_alias', 'see_message',
     'let_come_again', 'sign_in_link', 'set_role',
-    'set_rules', 'hand_over', 'erase_received', 'set_mail'));
+    'set_rules', 'hand_over', 'erase_received', 'set_mail', 'see_link'));
 """
 
 

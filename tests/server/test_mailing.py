@@ -158,6 +158,42 @@ async def test_a_mail_that_a_dead_worker_had_begun_is_sent_by_the_next(
     assert len(office.taken) == 1
 
 
+async def test_aut_04_a_mail_whose_link_has_ended_is_not_sent_and_goes(
+    services: Services, office: PostOffice
+) -> None:
+    now = services.clock.now()
+    async with services.database.write() as conn:
+        for minutes in (30, 40):
+            await mail.queue(
+                conn, address=f"ada{minutes}@there.test", kind="sign_in_link", locale="en",
+                link="https://here.test/x", now=now, ends_at=now + timedelta(minutes=minutes),
+            )  # fmt: skip
+    assert isinstance(services.clock, MovableClock)
+    services.clock.move(timedelta(minutes=30))
+    assert await Post(services).step() == 1
+    assert [sent["to"] for sent in office.taken] == ["ada40@there.test"]
+    assert len(await unsent(services)) == 1
+    async with services.database.write() as conn:
+        await mail.tidy(conn, services.clock.now())
+    assert await unsent(services) == []
+
+
+async def test_whoever_was_slow_says_nothing_about_a_mail_that_another_sends(
+    services: Services,
+) -> None:
+    await queue(services, "ada@there.test")
+    now = services.clock.now()
+    async with services.database.write() as conn:
+        (slow,) = await mails.claim(conn, now, now + LEASE, 1)
+        later = now + LEASE * 2
+        (quick,) = await mails.claim(conn, later, later + LEASE, 1)
+        await mails.postpone(conn, slow, later, "unreachable")
+        await mails.give_up(conn, slow, "unreachable")
+        assert await mails.claim(conn, later, later + LEASE, 1) == []
+        await mails.postpone(conn, quick, later, "unreachable")
+        assert len(await mails.claim(conn, later, later + LEASE, 1)) == 1
+
+
 @pytest.mark.parametrize("address", ["a@b.test\r\nBcc: all@there.test", "a@b.test\nX: y"])
 async def test_xss_08_an_address_adds_no_header(
     services: Services, office: PostOffice, address: str
@@ -176,7 +212,10 @@ async def test_aut_09_the_password_is_kept_sealed_and_nothing_is_logged(
     async with services.database.write() as conn:
         admin = await make_admin(conn)
         given = Smtp("127.0.0.1", office.port, "none", "me", None, "post@here.test", None)
-        await mail.change_settings(conn, admin, SECRET, given, "kanarie-secret")
+        await mail.change_settings(
+            conn, admin, SECRET, given, "kanarie-secret", services.clock.now()
+        )
+        assert await conn.fetchval("select action from modlog") == "set_mail"
         kept = await smtp.read(conn)
         await smtp.save(conn, settings_of(office))
         await smtp.mark_tested(conn, services.clock.now())

@@ -324,6 +324,37 @@ async def test_what_somebody_answered_goes_when_it_is_decided(
     assert refused.status_code == 422
 
 
+async def test_open_links_to_the_server_are_listed_and_ended(
+    database: Database, browser: Callable[..., Browser]
+) -> None:
+    async with database.write() as conn:
+        boss = await make_person(conn, "boss", role="admin")
+        await conn.execute("update site set signup = 'invitation'")
+    admin = await browser().sign_in(boss)
+    paths = []
+    for uses in ("2", "5", "7"):
+        page = await admin.send("/admin/sign-up", "/admin/invite", uses=uses, days="3")
+        paths.append("/sign-up/" + page.text.split("/sign-up/")[1].split("<")[0])
+    listed = await admin.page("/admin/sign-up")
+    assert "For 5 more people" in listed.text
+    assert not any(path in listed.text for path in paths)
+    ends = [form for form in listed.forms if form.action == "/admin/invite/end"]
+    assert len(ends) == 4  # the newest first, and one for all
+    await admin.post("/admin/invite/end", ends[1].fields)
+    assert [(await browser().get(path)).status_code for path in paths] == [200, 404, 200]
+    await admin.post("/admin/invite/end", ends[3].fields)
+    assert [(await browser().get(path)).status_code for path in paths] == [404] * 3
+
+
+async def test_a_name_that_is_a_mail_address_is_not_taken(nobody: Browser) -> None:
+    answer = await nobody.send(
+        "/sign-up", "/sign-up", name="ada@there.test", password="long enough words",
+        old_enough="yes",
+    )  # fmt: skip
+    assert answer.status_code == 422
+    assert "This is a mail address" in answer.text
+
+
 async def test_an_invitation_to_the_server_opens_as_many_accounts_as_it_says(
     database: Database, browser, nobody: Browser
 ) -> None:

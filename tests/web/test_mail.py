@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
@@ -15,7 +16,8 @@ from storage.db import Database
 from storage.smtp import Smtp
 from tests.factories import PASSWORD, make_person
 from tests.post_office import PostOffice, open_post_office
-from tests.web.conftest import Browser
+from tests.web.conftest import Browser, SteadyClock
+from tests.web.html import Page
 
 Open = Callable[..., Browser]
 
@@ -262,6 +264,103 @@ async def test_aut_05_asking_for_a_link_writes_as_much_for_an_unknown_address(
     assert made[0]["expires_at"] > services.clock.now()
 
 
+async def test_two_who_confirm_one_address_at_once_one_gets_it_and_one_is_told(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    links = []
+    for name in ("ada", "eve"):
+        async with database.write() as conn:
+            person = await make_person(conn, name)
+        member = await browser().sign_in(person)
+        await member.send(
+            "/settings/mail", "/settings/mail", address="both@there.test", password=PASSWORD
+        )
+        await Post(services).step()
+        path = urlsplit(office.link()).path
+        links.append((member, path, {"form_token": await member.token(path)}))
+    answers = await asyncio.gather(*(member.post(path, sent) for member, path, sent in links))
+    assert sorted(answer.status_code for answer in answers) == [303, 403]
+    assert any("Another account" in answer.text for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_told"), [("Ada.Lovelace+1@there.test", True), ("somebody@there.test", False)]
+)
+async def test_whose_name_looks_like_the_address_is_told(
+    database: Database, browser: Open, services: Services, office: PostOffice, address: str,
+    is_told: bool,
+) -> None:  # fmt: skip
+    await use_mail(services, office)
+    async with database.write() as conn:
+        ada = await make_person(conn, "ada_lovelace")
+    member = await browser().sign_in(ada)
+    answer = await member.send(
+        "/settings/mail", "/settings/mail", address=address, password=PASSWORD
+    )
+    page = await member.get(answer.headers["location"])
+    assert ("may recognise you" in page.text) is is_told
+    assert "We have sent a link" in page.text
+
+
+async def test_an_invitation_that_was_not_sent_is_handed_over_in_another_way_and_that_is_noted(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        boss, ada = await make_person(conn, "boss", role="admin"), await make_person(conn, "ada")
+    admin, member = await browser().sign_in(boss), await browser().sign_in(ada)
+    await admin.send("/admin/sign-up", "/admin/invite/mail", addresses="eve@there.test")
+    page = await admin.get("/admin/mail")
+    assert "An invitation to this server" in page.text
+    assert "/sign-up/" not in page.text.partition("<main")[2].replace("/admin/sign-up", "")
+    (form,) = [one for one in Page(page.text).forms if one.action == "/admin/mail/link"]
+    assert (await member.act("/admin/mail/link", mail=form.fields["mail"])).status_code == 404
+    shown = await admin.post("/admin/mail/link", form.fields)
+    link = shown.text.partition("<code>")[2].partition("</code>")[0]
+    assert (await browser().get(urlsplit(link).path)).status_code == 200
+    async with database.read() as conn:
+        logged = await conn.fetch("select action, reason from modlog")
+    assert [tuple(row) for row in logged] == [("see_link", "site_invitation")]
+
+
+async def test_aut_09_no_link_that_signs_in_is_shown_to_the_administrator(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        boss, ada = await make_person(conn, "boss", role="admin"), await make_person(conn, "ada")
+    await give_address(database, ada, "ada@there.test")
+    await browser().send("/sign-in/mail", "/sign-in/mail", address="ada@there.test")
+    admin = await browser().sign_in(boss)
+    page = await admin.get("/admin/mail")
+    assert "A link to sign in" in page.text
+    assert "/sign-in/link/" not in page.text
+    async with database.read() as conn:
+        mail_id = await conn.fetchval("select id from mails")
+    refused = await admin.act("/admin/mail/link", mail=str(mail_id))
+    assert refused.status_code == 404
+
+
+async def test_what_was_given_up_is_tried_again(
+    database: Database, browser: Open, services: Services, office: PostOffice
+) -> None:
+    await use_mail(services, office)
+    async with database.write() as conn:
+        boss = await make_person(conn, "boss", role="admin")
+    admin = await browser().sign_in(boss)
+    office.refuses = {"eve@there.test": "550 no"}
+    await admin.send("/admin/sign-up", "/admin/invite/mail", addresses="eve@there.test")
+    await Post(services).step()
+    page = await admin.get("/admin/mail")
+    assert "Given up" in page.text
+    assert "does not deliver" in page.text
+    office.refuses = {}
+    assert await Post(services).step() == 0
+    await admin.send("/admin/mail", "/admin/mail/again")
+    assert await Post(services).step() == 1
+    assert [sent["to"] for sent in office.taken] == ["eve@there.test"]
+
+
 @pytest.mark.parametrize(("path", "subject"), [("approve", "is open"), ("turn-away", "About")])
 async def test_who_waited_is_told_and_nothing_stays_of_who_was_turned_away(
     database: Database,
@@ -270,6 +369,7 @@ async def test_who_waited_is_told_and_nothing_stays_of_who_was_turned_away(
     office: PostOffice,
     path: str,
     subject: str,
+    clock: SteadyClock,
 ) -> None:
     await use_mail(services, office)
     async with database.write() as conn:
@@ -286,3 +386,8 @@ async def test_who_waited_is_told_and_nothing_stays_of_who_was_turned_away(
     async with database.read() as conn:
         kept = await conn.fetchval("select email from accounts where actor_id = $1", ada.id)
     assert kept == ("ada@there.test" if path == "approve" else None)
+    if path == "turn-away":
+        why = urlsplit(office.link()).path
+        assert "Nobody knows them." in (await browser().get(why)).text
+        clock.pass_time(days=14)
+        assert (await browser().get(why)).status_code == 404

@@ -1,4 +1,4 @@
-"""Mail: how it leaves, one's own address, and signing in by a link in it.
+"""Mail: one's own address, and signing in by a link in it.
 
 Opening a link shows a page with a button; only the button uses it up. Programs that look at mail
 before its reader does open every link.
@@ -13,33 +13,20 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from forum import access, accounts, limits, links, mail
-from forum.errors import Invalid, NotAllowed, NotFound
+from forum.errors import NotAllowed, NotFound
 from forum.passwords import hash_password
-from forum.ports import MailFailed
-from storage import addresses, mails, smtp, tokens
+from storage import addresses, tokens
 from storage.db import Connection
-from storage.mails import WaitingMail
 from storage.sessions import Member
-from storage.smtp import Smtp
 from web import respond
-from web.mail_words import compose
 from web.pages.second_step import go_in
-from web.paging import read_id
 from web.visit import Visit, next_path
 
 Show = Callable[[Visit, Connection], Awaitable[Response]]
 
-SHOWN = 200
-TESTS_PER_HOUR = 10
 HANDED_PER_DAY = 50
 ADDRESSES_PER_DAY = 5
 LONGEST = 254
-
-
-@dataclass(frozen=True, slots=True)
-class MailAdmin:
-    smtp: Smtp
-    waiting: list[WaitingMail]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,82 +53,6 @@ class AskView:
     is_sent: bool
 
 
-async def show_mail_settings(visit: Visit, conn: Connection) -> Response:
-    _require_admin(visit)
-    view = MailAdmin(await smtp.read(conn), await mails.list_unsent(conn, SHOWN))
-    return await _page(visit, conn, "admin_mail.html", view, here="admin")
-
-
-async def save_mail_settings(visit: Visit) -> Response:
-    """Keep them; they are used once a test has arrived."""
-    admin, form = _require_admin(visit), visit.form
-    settings = Smtp(
-        host=form.line("host", most=253, least=1),
-        port=form.whole("port", least=1, most=65535),
-        security=form.choice("security", mail.SECURITIES),
-        username=form.line("username", most=200),
-        password_sealed=None,
-        sender=form.line("sender", most=LONGEST, least=3),
-        tested_at=None,
-    )
-    with form.checked():
-        form.stop_if_wrong()
-        async with visit.services.database.write() as conn:
-            try:
-                await mail.change_settings(
-                    conn, admin, visit.services.secret, settings, form.secret("password")
-                )
-            except Invalid as wrong:
-                field = "sender" if wrong.field == "address" else wrong.field
-                raise Invalid(wrong.code, field=field) from wrong
-        return respond.redirect(visit, "/admin/mail", done="mail_saved", anchor="test")
-    return await _again(visit, show_mail_settings)
-
-
-async def send_test(visit: Visit) -> Response:
-    """Send a mail now, and tell what came of it."""
-    admin, form = _require_admin(visit), visit.form
-    address = form.line("address", most=LONGEST, least=3)
-    with form.checked():
-        form.stop_if_wrong()
-        await visit.count("mail_test", most=TESTS_PER_HOUR, per=timedelta(hours=1))
-        address = mail.check_address(address)
-        async with visit.services.database.write() as conn:
-            settings = await smtp.read(conn)
-            link = await mail.begin_test(conn, admin, visit.site.origin, visit.now)
-        subject, text = compose(visit.words.locale, "test", link)
-        try:
-            await visit.services.mailer.send(settings, address, subject, text)
-        except MailFailed as failure:
-            raise Invalid(f"mail_{failure.code}", field="address") from failure
-        return respond.redirect(visit, "/admin/mail", done="mail_test_sent", anchor="test")
-    return await _again(visit, show_mail_settings)
-
-
-async def show_arrived(visit: Visit, conn: Connection) -> Response:
-    _require_admin(visit)
-    if await tokens.read(conn, "mail_test", visit.name("token"), visit.now) is None:
-        raise NotFound
-    return await _page(visit, conn, "admin_mail_arrived.html", LinkView(visit.name("token")))
-
-
-async def confirm_arrived(visit: Visit) -> Response:
-    admin = _require_admin(visit)
-    async with visit.services.database.write() as conn:
-        await mail.end_test(conn, admin, visit.name("token"), visit.now)
-    return respond.redirect(visit, "/admin/mail", done="mail_works")
-
-
-async def throw_away(visit: Visit) -> Response:
-    admin = _require_admin(visit)
-    identifier = read_id(visit.form.values.get("mail", ""))
-    if identifier is None:
-        raise NotFound
-    async with visit.services.database.write() as conn:
-        await mail.throw_away(conn, admin, identifier)
-    return respond.redirect(visit, "/admin/mail", anchor="waiting")
-
-
 async def show_own_mail(visit: Visit, conn: Connection) -> Response:
     member = visit.require_member()
     found = await addresses.read_of_account(conn, member.actor_id)
@@ -164,7 +75,9 @@ async def change_own_mail(visit: Visit) -> Response:
                 await mail.remove_address(conn, member)
             else:
                 await mail.ask_to_confirm(conn, visit.site.origin, member, address, visit.now)
-        done = "mail_removed" if act == "remove" else "mail_asked"
+        alike = act == "give" and mail.looks_alike(member.name, address)
+        asked = "mail_asked_alike" if alike else "mail_asked"
+        done = "mail_removed" if act == "remove" else asked
         return respond.redirect(visit, "/settings/mail", done=done)
     return await _again(visit, show_own_mail)
 
@@ -277,13 +190,6 @@ async def _page(
 async def _again(visit: Visit, show: Show) -> Response:
     async with visit.services.database.read() as conn:
         return await show(visit, conn)
-
-
-def _require_admin(visit: Visit) -> Member:
-    """The administrator; to everybody else there is no such page."""
-    if visit.member is None or not access.may_administer(visit.member):
-        raise NotFound
-    return visit.member
 
 
 def _require_helper(visit: Visit) -> Member:
