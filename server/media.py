@@ -29,7 +29,8 @@ PRIVATE = "private, no-store"
 # A day, not for ever: an erased picture must not stay in caches that nobody can reach.
 PUBLIC = "public, max-age=86400, immutable"
 SHOWN_IN_PLACE = "image"
-SEALED = "sandbox; default-src 'none'; frame-ancestors 'none'"
+# A picture that is opened by itself is laid out by the browser with styles of its own.
+SEALED = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 class MediaDoor:
