@@ -111,3 +111,25 @@ async def test_a_list_is_forgotten_when_its_owner_wants(database: Database, brow
     await visitor.send(result, "/settings/import/forget")
     assert (await visitor.get(result)).status_code == 404
     assert not await Importer(visitor.services).step()
+
+
+async def test_pat04_of_thousands_of_blocks_each_can_be_found_and_undone(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        rosa = await make_person(conn, "rosa")
+        await conn.execute(
+            "insert into actors (id, uri, kind, type, host, is_local, name, inbox)"
+            " select n, 'https://t.test/' || n, 'person', 'Person', 't.test', false, 'troll_' || n,"
+            " 'https://t.test/inbox' from generate_series(1000, 1149) n"
+        )
+        await conn.execute(
+            "insert into blocks select $1, n from generate_series(1000, 1149) n", rosa.id
+        )
+    visitor = await browser().sign_in(rosa)
+    first = await visitor.page("/settings/blocks")
+    assert ("troll_1099" in first.text, "troll_1100" in first.text) == (True, False)
+    (more,) = [link for link in first.links() if "after=" in link]
+    second = await visitor.page(more)
+    assert ("troll_1100" in second.text, "troll_1149" in second.text) == (True, True)
+    assert not [link for link in second.links() if "after=" in link]

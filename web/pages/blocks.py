@@ -20,6 +20,7 @@ from web.paging import read_id
 from web.visit import Visit
 
 MOST = 500
+PEOPLE = 100
 LONGEST = 200
 WISHES = ("word", "mute_server", "block_server")
 UNDONE = ("person", "server", "mute")
@@ -37,7 +38,10 @@ SPANS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BlocksPage:
+    """`next_person` is after whom the list goes on; a list from elsewhere can name thousands."""
+
     people: list[BlockedPerson]
+    next_person: int | None
     servers: list[BlockedServer]
     mutes: list[Mute]
     spans: list[tuple[str, str]]
@@ -45,8 +49,11 @@ class BlocksPage:
 
 async def show_blocks(visit: Visit, conn: Connection) -> Response:
     visit.require_member()
+    after = read_id(visit.query("after")) or 0
+    people = await list_blocked(conn, visit.viewer, after=after, limit=PEOPLE)
     view = BlocksPage(
-        people=await list_blocked(conn, visit.viewer, limit=MOST),
+        people=people,
+        next_person=people[-1].actor_id if len(people) == PEOPLE else None,
         servers=await list_blocked_hosts(conn, visit.viewer, limit=MOST),
         mutes=await list_mutes(conn, visit.viewer, limit=MOST),
         spans=spans_of(visit),
