@@ -91,12 +91,14 @@ select {COLUMNS}
 from media m
 where m.name = $3 and (
   (m.post_id is null and m.owner_id = $1)
-  or exists (select 1 from visible_posts($1::bigint, $2::text) p where p.id = m.post_id))
+  or exists (select 1 from visible_posts($1::bigint, $2::text) p where p.id = m.post_id)
+  or ($2::text is null and exists (
+    select 1 from moderated_posts($1::bigint) p where p.id = m.post_id)))
 """
 
 
 async def find(conn: Connection, viewer: Viewer, name: str) -> Medium | None:
-    """The file, if the viewer may see its post, or has put it in none yet."""
+    """The file, if the viewer may see or moderates its post, or has put it in none yet."""
     return await fetch_one(conn, Medium, FIND, viewer.actor_id, viewer.host, name)
 
 

@@ -17,7 +17,7 @@ from federation.keys import load_own_key
 from federation.signatures import sign_request
 from forum import media
 from forum.text import Draft
-from forum.threads import erase_post, start_thread
+from forum.threads import erase_post, start_thread, take_down
 from server.app import Application, create_app
 from server.settings import Settings
 from storage import posts, sessions
@@ -146,6 +146,10 @@ async def test_prv_06_a_picture_is_for_whoever_may_see_its_post(here: Here) -> N
             assert told(await here.get(f"/media/{name}/{size}", who)) == unknown
             assert unknown[0] == 404
             assert unknown[2]["cache-control"] == "private, no-store"
+    async with here.database.write() as conn:
+        await take_down(conn, post, here.author.id, "", tick())
+    assert await here.statuses(name, member) == {404}
+    assert await here.statuses(name, here.author) == {200}, "the author moderates here"
     async with here.database.write() as conn:
         await erase_post(conn, here.author, post, now=tick())
     for reader in (here.author, member, elsewhere, None):
