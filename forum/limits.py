@@ -78,12 +78,17 @@ async def count_link(
 
 
 async def count_code(
-    conn: Connection, secret: bytes, *, account_id: int, address: str, now: datetime
+    conn: Connection, secret: bytes, *, account_id: int | None, address: str, now: datetime
 ) -> None:
-    """Count a code that is tried in the second step."""
+    """Count a code that is tried in the second step; without an account, the first half is over.
+
+    Apart from first steps, so that signing in with a code counts once and not twice.
+    """
     most, per = SIGN_IN_PER_ADDRESS
     subject = address_subject(address)
-    await require_below(conn, secret, "sign_in_address", subject, most=most, per=per, now=now)
+    await require_below(conn, secret, "code_address", subject, most=most, per=per, now=now)
+    if account_id is None:
+        return
     most, per = CODES_PER_ACCOUNT
     await require_below(conn, secret, "code", str(account_id), most=most, per=per, now=now)
 

@@ -8,9 +8,11 @@ are before the key does, so that the question tells nothing about who has an acc
 from __future__ import annotations
 
 import hmac
+import struct
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -42,7 +44,12 @@ LIFETIME = timedelta(minutes=10)
 MOST = 20
 LARGEST_ANSWER = 16_000  # characters
 REQUIRED = UserVerificationRequirement.REQUIRED
-BROKEN = (WebAuthnException, ValueError, KeyError, TypeError)  # whatever a made-up answer sets off
+LONGEST_ID = 1023  # bytes (Web Authentication, level 3, section 5.1)
+# Whatever a made-up answer sets off in the library that reads it.
+BROKEN = (
+    *(WebAuthnException, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(EOFError, RecursionError, struct.error, UnsupportedAlgorithm),
+)
 
 
 async def begin_adding(
@@ -85,6 +92,8 @@ async def add(
         )
     except BROKEN as error:
         raise Invalid("passkey_failed") from error
+    if not 0 < len(made.credential_id) <= LONGEST_ID:
+        raise Invalid("passkey_failed")
     key = Passkey(
         made.credential_id, member.actor_id, made.credential_public_key, made.sign_count, name, now
     )

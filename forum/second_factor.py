@@ -15,7 +15,7 @@ import pyotp
 
 from forum.errors import Invalid, NotAllowed, NotFound
 from forum.sealing import BadSeal, seal, unseal
-from storage import accounts, second_factor, sessions, tokens
+from storage import accounts, passkeys, second_factor, sessions, tokens
 from storage.db import Connection
 from storage.sessions import Member
 
@@ -47,7 +47,7 @@ async def enter(
     generator = await second_factor.read(conn, account_id)
     if generator is None or generator.since is None:
         if password_hash is not None:
-            await _replace_password(conn, account_id, password_hash)
+            await replace_password(conn, account_id, password_hash)
         return Entrance(await sessions.start(conn, account_id, now), None)
     data = {} if password_hash is None else {"password_hash": password_hash}
     half = await tokens.make(
@@ -79,7 +79,7 @@ async def finish(conn: Connection, secret: bytes, half: str, code: str, now: dat
     ):
         raise NotAllowed("wrong_code")
     if password_hash is not None:
-        await _replace_password(conn, account.actor_id, password_hash)
+        await replace_password(conn, account.actor_id, password_hash)
     return await sessions.start(conn, account.actor_id, now)
 
 
@@ -98,11 +98,15 @@ async def recover(
     return await enter(conn, account_id, now, password_hash=password_hash)
 
 
-async def _replace_password(conn: Connection, account_id: int, password_hash: str) -> None:
-    """Every session ends, and every link that is open."""
+async def replace_password(conn: Connection, account_id: int, password_hash: str) -> None:
+    """A new password for somebody who lost the old one: every other way in ends.
+
+    Sessions, links that are open, and passkeys: one of them may be somebody else's.
+    """
     await accounts.set_password(conn, account_id, password_hash)
     await sessions.end_all(conn, account_id)
     await tokens.drop_of_account(conn, account_id)
+    await passkeys.drop_all(conn, account_id)
 
 
 async def begin(conn: Connection, secret: bytes, member: Member) -> str:

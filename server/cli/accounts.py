@@ -14,6 +14,7 @@ from forum.errors import Invalid
 from forum.keypairs import new_keypair
 from forum.passwords import hash_password
 from forum.ports import Services
+from forum.second_factor import replace_password
 from server.cli.session import operator, with_database, with_services
 from server.settings import Settings
 from storage.accounts import read_by_name
@@ -60,14 +61,14 @@ def create(name: str, role: str, password_stdin: bool) -> None:
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def password_command(name: str, password_stdin: bool) -> None:
-    """Give somebody who lost it a new password; all their devices are signed out."""
+    """Give somebody who lost it a new password; all devices are signed out, passkeys removed."""
     password = _read_password(from_stdin=password_stdin)
     accounts.check_password(password)
     password_hash = asyncio.run(hash_password(password))
 
     async def change(conn: Connection, settings: Settings) -> None:
         del settings
-        await accounts.set_password(conn, await _find(conn, name), password_hash)
+        await replace_password(conn, await _find(conn, name), password_hash)
 
     with_database(change)
     click.echo(f"Changed the password of {name.strip().lower()}.")

@@ -65,3 +65,25 @@ async def test_what_is_stored_names_nobody_and_changes_daily(conn: Connection) -
     assert not any("192" in row["row"] for row in rows)
     await stored.tidy(conn, NOW + timedelta(days=2))
     assert await conn.fetchval("select count(*) from limits") == 0
+
+
+async def test_signing_in_with_a_code_counts_once_for_an_address(conn: Connection) -> None:
+    async def code(account_id: int | None) -> None:
+        await limits.count_code(conn, SECRET, account_id=account_id, address="192.0.2.1", now=NOW)
+
+    for number in range(25):
+        await limits.count_sign_in(
+            conn, SECRET, name=f"person_{number}", address="192.0.2.1", now=NOW
+        )
+        await code(number)
+    with pytest.raises(TooMany):
+        await code(99)
+
+
+async def test_aut_03_first_halves_that_are_over_share_no_count(conn: Connection) -> None:
+    for number in range(12):
+        await limits.count_code(
+            conn, SECRET, account_id=None, address=f"198.51.100.{number}", now=NOW
+        )
+    for number in range(10):
+        await limits.count_code(conn, SECRET, account_id=0, address=f"203.0.113.{number}", now=NOW)

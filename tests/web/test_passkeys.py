@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
+import cbor2
 import httpx
 import pytest
 
 from storage.actors import Actor
 from storage.db import Database
 from tests.factories import PASSWORD, make_person
-from tests.web.authenticator import Authenticator
+from tests.web.authenticator import ATTESTED, Authenticator
 from tests.web.conftest import Browser
 from tests.web.html import Page
 
@@ -134,7 +136,9 @@ async def test_a_copied_key_is_noticed_by_its_counter(ada: Actor, browser: Open)
     assert (await enter(browser(), device)).status_code == 422
 
 
-@pytest.mark.parametrize("answer", ["", "{}", "[]", "null", "\x00", '{"id": 1}', "x" * 20_000])
+@pytest.mark.parametrize(
+    "answer", ["", "{}", "[]", "null", "\x00", '{"id": 1}', "x" * 20_000, "[" * 9_000]
+)
 async def test_what_no_device_says_is_refused(answer: str, ada: Actor, browser: Open) -> None:
     visitor = browser()
     _, fields = asked(await visitor.send("/sign-in", "/sign-in/passkey"))
@@ -143,6 +147,57 @@ async def test_what_no_device_says_is_refused(answer: str, ada: Actor, browser: 
     _, fields = asked(await member.send(KEYS, f"{KEYS}/begin", password=PASSWORD))
     sent = fields | {"answer": answer, "name": "phone"}
     assert (await member.post(KEYS, sent)).status_code == 422
+
+
+async def test_a_key_whose_name_is_longer_than_any_real_one_is_refused(
+    ada: Actor, browser: Open
+) -> None:
+    device = Authenticator()
+    device.id = bytes(2000)
+    assert (await add(await browser().sign_in(ada), device)).status_code == 422
+
+
+class OddAuthenticator(Authenticator):
+    """Says something else about its key than a key."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self.odd = key
+
+    def make(self, options: dict[str, Any]) -> str:
+        attested = bytes(16) + len(self.id).to_bytes(2) + self.id + self.odd
+        made = {"fmt": "packed", "attStmt": {"alg": -7, "sig": b"x"}}
+        data = self._data(ATTESTED) + attested
+        return self._answer(
+            clientDataJSON=self._client("webauthn.create", options),
+            attestationObject=cbor2.dumps(made | {"authData": data}),
+        )
+
+
+# Found by sending made-up keys: empty, nested, a text where a map is due.
+ODD_KEYS = ("", "00", "60", "a0", "a1010203", "a401020326200121582000", "81" * 3000, "f97c00")
+
+
+async def test_a_made_up_key_is_refused_and_breaks_nothing(ada: Actor, browser: Open) -> None:
+    member = await browser().sign_in(ada)
+    for key in ODD_KEYS:
+        answer = await add(member, OddAuthenticator(bytes.fromhex(key)))
+        assert answer.status_code == 422, key
+
+
+async def test_who_lost_the_password_loses_the_passkeys_with_it(ada: Actor, browser: Open) -> None:
+    device, member = Authenticator(), await browser().sign_in(ada)
+    await add(member, device)
+    page = await member.send("/settings/security", "/settings/security/codes", password=PASSWORD)
+    code = re.findall(r"<code>([a-z0-9-]{14})</code>", page.text)[0]
+    visitor = browser()
+    done = await visitor.send(
+        "/sign-in/recovery", "/sign-in/recovery", name="ada", code=code,
+        password="a wholly new password",
+    )  # fmt: skip
+    assert done.status_code == 303
+    assert (await enter(browser(), device)).status_code == 422
+    assert "You have none so far" in (await visitor.get(KEYS)).text
 
 
 async def test_a_key_is_added_by_whoever_began_it(

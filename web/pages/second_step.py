@@ -48,7 +48,7 @@ async def second_step(visit: Visit) -> Response:
         async with services.database.write() as conn:
             account_id = await second_factor.account_of_half(conn, view.half, now)
             await limits.count_code(
-                conn, services.secret, account_id=account_id or 0, address=visit.address, now=now
+                conn, services.secret, account_id=account_id, address=visit.address, now=now
             )
         try:
             async with services.database.write() as conn:
