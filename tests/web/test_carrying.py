@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from storage.parts import parts_of
 from tests.factories import SITE, join, make_community, make_person, make_thread
 from tests.web.conftest import Browser
 from tests.web.html import Page
+from web.file_forms import TEXT_BYTES
+from web.file_places import AT_ONCE, FilePlaces, FilesBusy
 
 Open = Callable[..., Browser]
 KINDS = {"origin": SITE.origin, "sec-fetch-site": "same-origin"}
@@ -258,3 +261,33 @@ async def test_nobody_changes_the_post_of_somebody_else(
 async def _stranger(database: Database) -> Actor:
     async with database.write() as conn:
         return await make_person(conn)
+
+
+async def test_pat18_a_picture_under_a_name_for_one_thread_names_nobody(
+    writer: Writer, database: Database, person: Actor
+) -> None:
+    async with database.write() as conn:
+        await conn.execute("update accounts set created_at = '2025-01-01'")
+    await writer.send(picture(), unnamed="yes")
+    assert (await writer.send(alt1="A knee", unnamed="yes")).status_code == 303
+    ((author, owner),) = await rows_of(
+        database,
+        "select p.author_id, m.owner_id from posts p join media m on m.post_id = p.id",
+    )
+    assert author == owner != person.id
+
+
+async def test_one_person_sends_two_forms_with_files_at_once_and_no_more(writer: Writer) -> None:
+    places = FilePlaces()
+    with places.take(1), places.take(1), places.take(2):
+        with pytest.raises(FilesBusy):
+            places.take(1).__enter__()
+        with ExitStack() as others:
+            for other in range(AT_ONCE - 3):
+                others.enter_context(places.take(10 + other))
+            with pytest.raises(FilesBusy):
+                places.take(99).__enter__()
+    with places.take(1):
+        pass
+    large = await writer.send(source="x" * (TEXT_BYTES + 1))
+    assert large.status_code == 413
