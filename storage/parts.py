@@ -28,6 +28,7 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     focus: tuple[float, float] | None = None
     blurhash: str = ""
     preview_url: str | None = None
+    bytes: int | None = None
 
 
 class Tag(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -45,6 +45,7 @@ class Attached:
     height: int | None = None
     host: str = ""
     length: str = ""
+    size: str = ""
 
 
 def attached_to(words: Words, post: Carrier, *, is_direct: bool = False) -> tuple[Attached, ...]:
@@ -75,7 +76,12 @@ def _picture(post: Carrier, place: int, one: Attachment, *, is_link: bool) -> At
 
 def _link(words: Words, one: Attachment) -> Attached:
     return Attached(
-        one.kind, one.url, one.alt, host=_host(one.url), length=_length(words, one.seconds)
+        one.kind,
+        one.url,
+        one.alt,
+        host=_host(one.url),
+        length=_length(words, one.seconds),
+        size=_size(words, one.bytes),
     )
 
 
@@ -93,6 +99,13 @@ def _host(url: str) -> str:
         return host.encode("idna").decode("ascii")
     except UnicodeError:
         return ascii(host)[1:-1]
+
+
+def _size(words: Words, size: int | None) -> str:
+    if size is None:
+        return ""
+    megabytes = max(1, round(size / 1_000_000))
+    return words.ngettext("%(n)s megabyte", "%(n)s megabytes", megabytes) % {"n": megabytes}
 
 
 def _length(words: Words, seconds: float | None) -> str:

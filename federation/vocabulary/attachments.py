@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from federation.vocabulary.fields import Fields, listed, number, text, types_of
+from federation.vocabulary.fields import Fields, count, listed, number, text, types_of
 from federation.vocabulary.links import Target, first_target, media_type, pixels, targets_of
 from storage.parts import Attachment, AttachmentKind
 
@@ -119,6 +119,7 @@ def _described(entry: Fields, kind: AttachmentKind, target: Target, alt: str) ->
         focus=_focus(entry.get("focalPoint")),
         blurhash=_blurhash(entry.get("blurhash")),
         preview_url=first_target(entry.get("icon")) or first_target(entry.get("preview")),
+        bytes=target.bytes or count(entry.get("size")) or None,
     )
 
 

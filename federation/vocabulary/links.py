@@ -21,6 +21,7 @@ class Target:
     media_type: str = ""
     width: int | None = None
     height: int | None = None
+    bytes: int | None = None
 
 
 def targets_of(value: object) -> list[Target]:
@@ -66,4 +67,5 @@ def _targets(entry: object) -> list[Target]:
     if not isinstance(entry, dict):
         return [Target(url)]
     said = entry.get("mediaType", entry.get("mimeType"))  # Funkwhale says mimeType
-    return [Target(url, media_type(said), pixels(entry.get("width")), pixels(entry.get("height")))]
+    width, height = pixels(entry.get("width")), pixels(entry.get("height"))
+    return [Target(url, media_type(said), width, height, count(entry.get("size")) or None)]

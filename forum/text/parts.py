@@ -17,6 +17,7 @@ NAME_LIMIT = 300
 PLACE_LIMIT = 300
 MOST_PIXELS = 65_535
 MOST_SECONDS = 1_000_000.0
+MOST_BYTES = 2**31 - 1
 
 URL = re.compile(r"https?://[^\s/?#<>\"\\]+[^\s<>\"\\]*", re.IGNORECASE)
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,62}/[a-z0-9][a-z0-9.+-]{0,126}")
@@ -49,6 +50,7 @@ def _attachment(one: Attachment) -> Attachment:
         focus=_focus(one.focus),
         blurhash=one.blurhash if BLURHASH.fullmatch(one.blurhash) else "",
         preview_url=_link(one.preview_url),
+        bytes=one.bytes if one.bytes is not None and 0 < one.bytes <= MOST_BYTES else None,
     )
 
 

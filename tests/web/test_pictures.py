@@ -161,13 +161,19 @@ async def test_prv_06_a_closed_picture_from_elsewhere_is_for_members_until_it_is
 
 async def test_what_is_no_picture_is_a_link_that_says_where_it_opens(scene: Scene) -> None:
     post = await scene.post(
-        Attachment("video", "https://user@films.test/1.mp4", alt="How I walk", seconds=185.0),
+        Attachment(
+            "video",
+            "https://user@films.test/1.mp4",
+            alt="How I walk",
+            seconds=185.0,
+            bytes=12_345_678,
+        ),
         Attachment("audio", "https://bücher.test/1.mp3", seconds=40),
         Attachment("link", "https://pages.test/x"),
     )
     page = await scene.browser().page(f"/t/{post.id}")
     words = " ".join(page.text.split())
-    assert "Video: How I walk 3 minutes · opens at films.test" in words
+    assert "Video: How I walk 3 minutes · 12 megabytes · opens at films.test" in words
     assert "Sound 40 seconds · opens at xn--bcher-kva.test" in words
     assert "Link opens at pages.test" in words
     links = [

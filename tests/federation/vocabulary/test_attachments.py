@@ -153,6 +153,18 @@ def test_a_peertube_video_is_its_modest_file_with_its_picture():
     )
 
 
+def test_how_large_a_file_is_stands_beside_its_address_or_its_description():
+    for entry in (
+        {"type": "Video", "url": [{"type": "Link", "href": "https://x.test/1", "size": 5000}]},
+        {"type": "Video", "url": "https://x.test/1", "size": 5000},
+    ):
+        assert attached(entry)[0].bytes == 5000
+    for wrong in (0, -1, "5000", True, 10**12, None, [5000]):
+        assert (
+            attached({"type": "Video", "url": "https://x.test/1", "size": wrong})[0].bytes is None
+        )
+
+
 def test_of_a_video_in_large_sizes_only_the_largest_is_taken():
     links = [
         {"type": "Link", "mediaType": "video/mp4", "href": f"https://x.test/{n}", "height": n}
