@@ -17,13 +17,16 @@ from tests.badinput import (
     test_slow,
     test_text,
     test_transport,
+    test_xss,
+    test_xss_in_pages,
 )
 from tests.badinput.addresses import ALL
+from tests.badinput.hostile import LINKS, MARKUP, TEXTS
 from tests.badinput.sinks import FETCHED, NEVER_FETCHED
 from tests.badinput.targets import BATCHES_FETCHED, BATCHES_NEVER_FETCHED
 
-CODE = re.compile(r"(SIG|ORG|SSRF|RES|TXT|HTP)-\d\d")
-CASES = {"SIG": 12, "ORG": 13, "SSRF": 9, "RES": 13, "TXT": 6, "HTP": 5}
+CODE = re.compile(r"(SIG|ORG|SSRF|RES|TXT|HTP|XSS)-\d\d")
+CASES = {"SIG": 12, "ORG": 13, "SSRF": 9, "RES": 13, "TXT": 6, "HTP": 5, "XSS": 9}
 
 
 def named() -> list[str]:
@@ -56,6 +59,7 @@ def named() -> list[str]:
     found += [f"HTP-03 {name}" for name in test_transport.FORWARDED]
     found += [f"HTP-05 {name}" for name in test_transport.CLASSES]
     found += [f"SSRF-09 {name}" for name in test_addresses.PARTS]
+    found += [*MARKUP, *LINKS, *TEXTS]
     return found
 
 
@@ -69,6 +73,7 @@ def test_there_are_thousands_of_vectors_and_all_families_have_many():
     assert families["ORG"] >= 190
     assert families["HTP"] >= 200
     assert families["RES"] >= 140
+    assert families["XSS"] >= 250
     assert len(ALL) >= 2100  # and these at the client itself, one by one
 
 
@@ -77,13 +82,14 @@ def test_every_case_has_a_vector_or_a_test_of_its_own():
     modules = (
         test_addresses, test_exhaustion, test_keys, test_masses, test_message_signatures,
         test_odd_requests, test_origins, test_signatures, test_slow, test_text, test_transport,
+        test_xss, test_xss_in_pages,
     )  # fmt: skip
     tests = [name for module in modules for name in vars(module) if name.startswith("test_")]
     covered = {found[0] for name in named() for found in CODE.finditer(name)}
     covered |= {
         f"{found[1].upper()}-{found[2]}"
         for name in tests
-        if (found := re.match(r"test_(sig|org|ssrf|res|txt|htp)_(\d\d)", name))
+        if (found := re.match(r"test_(sig|org|ssrf|res|txt|htp|xss)_(\d\d)", name))
     }
     covered |= {vector.code for vector in ALL}
     missing = {
