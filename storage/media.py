@@ -86,14 +86,22 @@ async def bytes_of(conn: Connection, owner_id: int) -> int:
     return int(await conn.fetchval(BYTES_OF, owner_id))
 
 
+# Each way to see it by itself: under an `or` the planner would gather all that somebody may see.
 FIND = f"""
 select {COLUMNS}
 from media m
-where m.name = $3 and (
-  (m.post_id is null and m.owner_id = $1)
-  or exists (select 1 from visible_posts($1::bigint, $2::text) p where p.id = m.post_id)
-  or ($2::text is null and exists (
-    select 1 from moderated_posts($1::bigint) p where p.id = m.post_id)))
+where m.name = $3 and m.post_id is null and m.owner_id = $1
+union all
+select {COLUMNS}
+from media m
+join visible_posts($1::bigint, $2::text) p on p.id = m.post_id
+where m.name = $3
+union all
+select {COLUMNS}
+from media m
+join moderated_posts($1::bigint) p on p.id = m.post_id
+where m.name = $3 and $2::text is null
+limit 1
 """
 
 
