@@ -42,6 +42,8 @@ COLUMNS = {
     "hide notifications": "mutes",
     "#domain": "servers",
     "domain": "servers",
+    "#uri": "bookmarks",
+    "list name": "lists",
 }
 ADDRESS_COLUMNS = ("account address", "address", "#domain", "domain")
 
@@ -97,9 +99,9 @@ def read_list(text: str, kind: str) -> list[str]:
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     column = 0
     if rows and (header := [cell.strip().lower() for cell in rows[0]]):
+        _require_kind(header, kind)
         named = [name for name in ADDRESS_COLUMNS if name in header]
         if named:
-            _require_kind(header, kind)
             column, rows = header.index(named[0]), rows[1:]
     cells = (row[column] for row in rows if len(row) > column)
     found = list(dict.fromkeys(one_line(cell, ADDRESS_LENGTH) for cell in cells if cell.strip()))

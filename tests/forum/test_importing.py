@@ -54,6 +54,8 @@ def test_pat04_lists_are_read_as_mastodon_writes_them(
         ("blocks", "", "missing"),
         ("blocks", "\n \n,,\n", "missing"),
         ("mutes", FOLLOWS, "other_list"),
+        ("follows", "#uri\nhttps://there.test/1\n", "other_list"),
+        ("follows", "List name,Account address\nFriends,a@b.test\n", "other_list"),
         ("blocks", "\n".join(f"a{n}@b.test" for n in range(10_001)), "too_many_lines"),
         ("blocks", "x" * 1_000_001, "too_long"),
         ("blocks", '"' + "x" * 200_000 + '"', "bad_list"),

@@ -21,7 +21,7 @@ from web.pages.joining import own
 from web.paging import read_id
 from web.visit import Visit
 
-LISTS_PER_DAY = 12
+LISTS_PER_DAY = 8
 PAGE = 100
 
 TITLES: dict[str, str] = {
