@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from forum import access
 from forum.errors import Invalid, NotAllowed, NotFound
 from forum.sealing import seal
-from storage import addresses, mails, modlog, smtp, tokens
+from storage import addresses, answered, mails, messages, modlog, smtp, tokens
 from storage.db import Connection
 from storage.ids import new_id
 from storage.modlog import Act
@@ -49,6 +49,7 @@ SEAL = "smtp"
 TEST = "mail_test"
 NOBODYS_LINK = "nobodys_link"  # opens nothing
 NOBODY = 0
+ANSWERED = 500  # receipts at once
 ALIKE = 4  # letters in a row that two names share by no accident
 
 
@@ -95,6 +96,23 @@ async def tell(conn: Connection, account_id: int, kind: str, *, link: str, now: 
             conn, address=found.address, kind=kind, locale=found.locale, link=link,
             account_id=account_id, now=now,
         )  # fmt: skip
+
+
+async def tell_if_wanted(
+    conn: Connection, account_id: int, kind: str, *, link: str, now: datetime
+) -> None:
+    """Tell somebody who chose to hear by mail of what is new."""
+    if await messages.wants_mail(conn, account_id):
+        await tell(conn, account_id, kind, link=link, now=now)
+
+
+async def tell_of_answers(conn: Connection, now: datetime) -> None:
+    """Tell who wants mail that all servers have answered that were asked to erase something.
+
+    Without a link: nobody knows the secret of a receipt but who was given it.
+    """
+    for account_id in await answered.claim(conn, now, ANSWERED):
+        await tell(conn, account_id, "receipt_changed", link="", now=now)
 
 
 async def send_sign_in_link(conn: Connection, origin: str, address: str, now: datetime) -> None:

@@ -21,7 +21,7 @@ from typing import IO
 import msgspec
 
 from federation.render.document import PUBLIC, Document, time_text, with_context
-from forum import exporting, media
+from forum import exporting, mail, media
 from forum.ports import Services
 from storage import actors, belongings, exports
 from storage.actors import Actor
@@ -140,6 +140,12 @@ class Exporter:
             async with self._services.database.write() as conn:
                 if not await exports.finish(conn, export.id, name):
                     (self._directory / name).unlink(missing_ok=True)
+                    return
+                await mail.tell_if_wanted(
+                    conn, export.account_id, "export_ready",
+                    link=f"{self._services.site.origin}/settings/export",
+                    now=self._services.clock.now(),
+                )  # fmt: skip
         finally:
             rough.unlink(missing_ok=True)
 

@@ -193,6 +193,7 @@ async def tidy(database: Database, now: datetime) -> None:
         await mutes.tidy(conn, now)
         await invitations.tidy(conn, now)
         await imports.tidy(conn, now)
+        await mail.tell_of_answers(conn, now)
         await mail.tidy(conn, now)
         await limits.tidy(conn, now)
         await posts.tidy_submissions(conn, now - SUBMISSIONS_KEPT)

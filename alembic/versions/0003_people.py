@@ -251,6 +251,7 @@ create table erasures (
   token_hash bytea unique check (octet_length(token_hash) = 32),
   created_at timestamptz not null default now(),
   done_at timestamptz,
+  mailed_at timestamptz,
   expires_at timestamptz not null
 );
 create index erasures_expiry on erasures (expires_at);

@@ -181,9 +181,19 @@ async def test_asking_twice_makes_one_and_a_newer_one_replaces_the_older(
 ) -> None:
     async with services.database.write() as conn:
         ada = await make_person(conn)
+        await conn.execute(
+            "update accounts set email = 'ada@there.test', email_confirmed_at = now(),"
+            " message_mail_after = now() where actor_id = $1",
+            ada.id,
+        )
     await ask(services, ada)
     await ask(services, ada)
     assert await exporter.step()
+    async with services.database.read() as conn:
+        told = await conn.fetch("select address, kind, data ->> 'link' from mails")
+    assert [tuple(row) for row in told] == [
+        ("ada@there.test", "export_ready", "https://here.test/settings/export")
+    ]
     assert not await exporter.step()
     first = await latest(services, ada)
     assert isinstance(services.clock, MovableClock)
