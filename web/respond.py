@@ -24,7 +24,7 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 CSP = b"content-security-policy"
-ALONE = b"default-src 'none'; sandbox"
+ALONE = b"sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), browsing-topics=(), interest-cohort=()"
 YEAR = 31536000
 PRIVATE = b"private, no-store"

@@ -130,7 +130,9 @@ async def test_pat10_xss_05_a_page_shows_a_picture_from_elsewhere_without_asking
     assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
     assert small.headers["cache-control"] == "public, max-age=86400"
     assert small.headers["x-content-type-options"] == "nosniff"
-    assert small.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert small.headers["content-security-policy"] == (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    )
     full = await nobody.get(f"/media/remote/{post.id}/0", accept="image/png")
     with Image.open(io.BytesIO(full.content)) as made:
         assert (made.format, made.size) == ("JPEG", (1280, 640))
