@@ -72,6 +72,8 @@ def configure(level: int = logging.INFO) -> None:
     logging.getLogger("dazzle.refused").addFilter(Sparing())
     # Any scanner of the internet can make uvicorn warn, as often as it likes.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    # What it warns of quotes the form that it could not read.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 def _places(error: BaseException) -> str:

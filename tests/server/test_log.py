@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 
 import asyncpg
 import pytest
 
-from server.log import OneLine, Sparing
+from server.log import ROOT, OneLine, Sparing
 
 
 def line_of(error: Exception, message: str = "a request failed") -> str:
@@ -57,3 +58,23 @@ def test_refusals_without_number_make_no_log_without_end():
     assert [told(7.0 + n / 100) for n in range(10)] == ["401 x"] * 3 + [None] * 7
     assert told(8.0) == "401 x (and 7 more before)"
     assert told(8.5) == "401 x"
+
+
+BROKEN_FORM = """
+import pathlib, sys
+from server.log import configure
+from web.file_forms import POSTS, FormBroken, FormReader
+configure()
+reader = FormReader("multipart/form-data; boundary=x", POSTS, incoming=pathlib.Path, admit=print)
+try:
+    reader.feed(b"--x\\r\\nrosa has it: 1\\r\\n")
+except FormBroken:
+    print("refused", file=sys.stderr)
+"""
+
+
+def test_a_form_that_cannot_be_read_is_not_quoted():
+    told = subprocess.run(
+        [sys.executable, "-c", BROKEN_FORM], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert told.stderr == "refused\n"
