@@ -136,26 +136,40 @@ language sql stable as $$
       and (h.until is null or h.until > now()))
 $$;
 
--- What this person has muted and these words of that author fall under. A word hides every word
--- that begins with it. Nobody hides what they wrote themselves.
+-- All words and topics that this person has muted, as one pattern; null when there are none. A word
+-- hides every word that begins with it. Asked once for a whole list, never for a row of it.
+create or replace function muted_words(viewer_actor bigint) returns text
+language sql stable as $$
+  select string_agg(case m.kind
+    when 'word' then '(?:^|[^[:alnum:]])' || w.escaped
+    else '#' || w.escaped || '(?:$|[^[:alnum:]_])' end, '|')
+  from mutes m
+  cross join lateral regexp_replace(m.word, '([][().*+?^$|\\{}])', '\\\1', 'g') as w(escaped)
+  where m.owner_id = viewer_actor and m.kind in ('word', 'topic')
+    and (m.until is null or m.until > now())
+$$;
+
+-- One row if what that author says falls under something that this person has muted. Nobody hides
+-- what they wrote themselves.
 create or replace function mutes_hiding(
   viewer_actor bigint, author bigint, title text, note text, html text, parts jsonb)
-returns setof mutes language sql stable as $$
-  select m.* from mutes m
-  where m.owner_id = viewer_actor and author <> viewer_actor
-    and (m.until is null or m.until > now())
-    and case m.kind
-      when 'person' then m.actor_id = author
-      when 'server' then exists (
-        select 1 from actors a where a.id = author and not a.is_local and a.host = m.host)
-      when 'topic' then concat_ws(' ', title, note, regexp_replace(html, '<[^>]*>', ' ', 'g')) ~* (
-        '#' || regexp_replace(m.word, '([][().*+?^$|\\{}])', '\\\1', 'g') || '($|[^[:alnum:]_])')
-        or exists (
-          select 1 from jsonb_array_elements(parts -> 'tags') t
-          where t ->> 'kind' = 'hashtag' and lower(t ->> 'name') = lower(m.word))
-      else concat_ws(' ', title, note, regexp_replace(html, '<[^>]*>', ' ', 'g')) ~* (
-        '(^|[^[:alnum:]])' || regexp_replace(m.word, '([][().*+?^$|\\{}])', '\\\1', 'g'))
-    end
+returns setof integer language sql stable as $$
+  select 1
+  where author <> viewer_actor and (
+    exists (
+      select 1 from mutes m
+      where m.owner_id = viewer_actor and m.kind in ('person', 'server')
+        and (m.until is null or m.until > now())
+        and (m.actor_id = author or m.host = (
+          select a.host from actors a where a.id = author and not a.is_local)))
+    or exists (
+      select 1 from jsonb_array_elements(parts -> 'tags') t
+      join mutes m on m.owner_id = viewer_actor and m.kind = 'topic'
+        and (m.until is null or m.until > now())
+      where t ->> 'kind' = 'hashtag' and lower(t ->> 'name') = lower(m.word))
+    or case when (select muted_words(viewer_actor)) is not null then
+      concat_ws(' ', title, note, regexp_replace(html, '<[^>]*>', ' ', 'g'))
+        ~* (select muted_words(viewer_actor)) end)
 $$;
 
 -- Posts that this viewer is allowed to see: authorisation only, not preference.
