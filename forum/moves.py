@@ -15,7 +15,7 @@ from forum.events import FollowAnswered
 from forum.outbox import record_event
 from forum.site import Site
 from forum.standing import require_active
-from storage import communities, memberships, moves
+from storage import actors, communities, memberships, moves
 from storage.actors import Actor
 from storage.db import Connection
 from storage.moves import Standing
@@ -53,15 +53,27 @@ async def receive_move(
     await carry_all(conn, old, new, now, may_enter_closed=may_enter_closed)
 
 
-async def receive_return(conn: Connection, actor: Actor) -> None:
+async def receive_return(
+    conn: Connection, actor: Actor, *, now: datetime, may_enter_closed: bool = False
+) -> None:
     """Their own server says that they have not moved after all.
 
-    They may speak again. No standing comes back with them: they left, and can ask again.
+    They may speak again, and are again where the move alone took them out, if the other account is
+    there still. That one stays: its own server has not said that it leaves.
     """
     if actor.is_local:
         raise Invalid("not_elsewhere")
-    await moves.hold(conn, [actor.id])
+    moved_to = (await moves.hold(conn, [actor.id])).get(actor.id)
+    if moved_to is None:
+        return
+    other = await actors.read_unfiltered(conn, moved_to)
+    left = await moves.list_left_unfiltered(conn, actor.id)
     await moves.stay(conn, actor.id)
+    for standing in await moves.list_standings_unfiltered(conn, moved_to) if other else []:
+        if other is not None and standing.community_id in left:
+            await _carry(
+                conn, other, actor, standing, now, may_enter_closed=may_enter_closed, leaves=False
+            )
 
 
 async def carry_all(

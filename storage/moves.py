@@ -67,6 +67,14 @@ where m.actor_id = $1
 order by m.community_id
 """
 
+# It was at that very moment that they left: whoever left before or after did it themselves.
+LIST_LEFT = """
+select m.community_id
+from memberships m
+join actors a on a.id = m.actor_id and m.changed_at = a.moved_at
+where m.actor_id = $1 and m.state = 'left'
+"""
+
 # What a moderator decided about either account stays; what the person only asked does not.
 CARRY = """
 insert into memberships as m (community_id, actor_id, state, answers, stopped_until, stopped_reason,
@@ -174,6 +182,11 @@ async def list_hosts_unfiltered(conn: Connection, actor_id: int, new_id: int) ->
 async def list_standings_unfiltered(conn: Connection, actor_id: int) -> list[Standing]:
     """All communities of this server to which somebody is anything."""
     return await fetch_all(conn, Standing, LIST_STANDINGS, actor_id)
+
+
+async def list_left_unfiltered(conn: Connection, actor_id: int) -> set[int]:
+    """The communities that somebody left by moving, and not otherwise."""
+    return {row["community_id"] for row in await conn.fetch(LIST_LEFT, actor_id)}
 
 
 async def carry(

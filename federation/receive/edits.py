@@ -14,6 +14,7 @@ from federation.vocabulary.types import ActorDocument, Create, Post, Update
 from forum import moves, polls
 from forum.editing import edit_post
 from forum.errors import NotAllowed, NotFound
+from forum.moving import OUR_SOFTWARE
 from storage import communities, threads, tombstones
 from storage.actors import Actor
 from storage.communities import Community
@@ -115,9 +116,11 @@ async def _look_again(job: Job, uri: str) -> Change:
     described, actor = await job.fed.fetcher.described(uri, job.budget)
     if actor.moved_to is None or described.id != uri or described.moved_to is not None:
         return nothing
+    software = await job.fed.resolver.software_of(actor.host)
 
     async def change(conn: Connection) -> None:
-        await moves.receive_return(conn, actor)
+        runs_dazzle = software == OUR_SOFTWARE
+        await moves.receive_return(conn, actor, now=job.now, may_enter_closed=runs_dazzle)
 
     return change
 

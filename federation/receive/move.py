@@ -7,11 +7,10 @@ from federation.receive.job import Change, Job
 from federation.vocabulary.types import Move
 from forum import moves
 from forum.errors import NotAllowed, NotFound
+from forum.moving import OUR_SOFTWARE
 from storage import actors
 from storage.actors import Actor
 from storage.db import Connection
-
-OUR_SOFTWARE = "dazzle"
 
 
 async def receive_move(job: Job, move: Move) -> Change:

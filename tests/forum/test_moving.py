@@ -201,14 +201,60 @@ async def test_pat21_who_is_handed_an_account_has_none_of_the_other_accounts(
     assert (await again(conn, pair.old)).also_known_as == []
 
 
-async def test_r64_who_comes_back_elsewhere_may_speak_again_and_has_to_ask(
-    conn: Connection,
-) -> None:
+@dataclass
+class Elsewhere:
+    """Somebody on another server who moved to a third one, and is in one community here."""
+
+    pair: Pair
+    community: Community
+
+
+async def make_elsewhere(conn: Connection) -> Elsewhere:
     await factories.make_site(conn)
     old, new = await make_remote_person(conn), await make_remote_person(conn, host="new.test")
     community = await make_community(conn)
     await join(conn, community, old)
-    await moves.receive_move(conn, factories.SITE, old, new, now=tick())
-    await moves.receive_return(conn, await again(conn, old))
-    assert (await again(conn, old)).moved_to is None
-    assert await state(conn, community, old) == "left"
+    return Elsewhere(Pair(old, new), community)
+
+
+async def move_and_return(conn: Connection, there: Elsewhere, *, between: str = "") -> None:
+    pair = there.pair
+    await moves.receive_move(conn, factories.SITE, pair.old, pair.new, now=tick())
+    assert await state(conn, there.community, pair.old) == "left"
+    if between:
+        await memberships.change_state(
+            conn, there.community.id, pair.new.id, between, tick(), when=("accepted",)
+        )
+    await moves.receive_return(conn, await again(conn, pair.old), now=tick())
+    assert (await again(conn, pair.old)).moved_to is None
+
+
+async def test_r64_who_comes_back_elsewhere_is_where_the_move_took_them_out(
+    conn: Connection,
+) -> None:
+    there = await make_elsewhere(conn)
+    await move_and_return(conn, there)
+    assert await state(conn, there.community, there.pair.old) == "accepted"
+    assert await state(conn, there.community, there.pair.new) == "accepted"
+    assert await make_thread(conn, await again(conn, there.pair.old), there.community)
+
+
+@pytest.mark.parametrize(("became", "after"), [("refused", "refused"), ("left", "left")])
+async def test_r64_a_return_does_not_undo_what_was_decided_meanwhile(
+    conn: Connection, became: str, after: str
+) -> None:
+    there = await make_elsewhere(conn)
+    await move_and_return(conn, there, between=became)
+    assert await state(conn, there.community, there.pair.old) == after
+
+
+async def test_r64_a_return_brings_nobody_where_they_had_left_themselves(conn: Connection) -> None:
+    there = await make_elsewhere(conn)
+    other = await make_community(conn)
+    await join(conn, other, there.pair.old)
+    await memberships.change_state(
+        conn, other.id, there.pair.old.id, "left", tick(), when=("accepted",)
+    )
+    await join(conn, other, there.pair.new)
+    await move_and_return(conn, there)
+    assert await state(conn, other, there.pair.old) == "left"

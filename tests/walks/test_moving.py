@@ -53,3 +53,4 @@ async def test_pat04_r64_an_account_moves_with_its_membership_and_comes_back(pai
             return not await has_moved()
 
         await wait_until(is_back, "the return on b", a, b)
+        assert await b.value(STANDING, old.name, a.host, *standing) == "accepted"
