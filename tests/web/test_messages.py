@@ -346,3 +346,19 @@ async def test_pat13_a_reported_message_reaches_the_administrator_alone_and_the_
     async with database.read() as conn:
         acts = await conn.fetch("select action, moderator_id from modlog order by id")
     assert [tuple(act) for act in acts] == [("see_message", admin.id), ("close_report", admin.id)]
+
+
+async def test_pat13_the_page_of_a_message_leads_back_to_its_conversation(
+    rosa: Actor, timo: Actor, database: Database, browser: Open
+) -> None:
+    await meet(database, rosa, timo)
+    one, other = await browser().sign_in(rosa), await browser().sign_in(timo)
+    path = await write_first(one, timo)
+    await other.send(path, path, source="Mine")
+    shown = (await other.get(path.replace("/messages/", "/p/"))).text
+    assert f'href="{path}#m' in shown
+    assert "/reply" not in shown
+    assert 'href="/messages/new' not in shown
+    await act(one, path, "delete")
+    answer = await other.get(path.replace("/messages/", "/t/"))
+    assert (answer.status_code, answer.headers["location"]) == (303, path)

@@ -16,6 +16,7 @@ from forum.errors import NotFound
 from forum.reach import read_reach
 from storage.audience import UNKNOWN_SERVER
 from storage.communities import CommunityView, read_view
+from storage.conversations import read_conversation
 from storage.db import Connection
 from storage.threads import (
     Post,
@@ -102,7 +103,9 @@ async def activity_address(visit: Visit, conn: Connection, post_id: int) -> Resp
 
 
 async def address_in_thread(visit: Visit, conn: Connection, post: Post) -> tuple[str, str]:
-    """The page of the thread on which a post stands, and its anchor there."""
+    """The page of the thread or conversation on which a post stands, and its anchor there."""
+    if post.audience == "direct":
+        return f"/messages/{post.thread_id}", f"m{post.id}"
     path = f"/t/{post.thread_id}"
     place = await count_up_to(conn, visit.viewer, post.thread_id, post.path)
     if place > POSTS:
@@ -157,10 +160,8 @@ async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
     community = None
     if marks[0].community_id is not None:
         community = await read_view(conn, visit.viewer, marks[0].community_id)
-    else:
-        root = await read_post(conn, visit.viewer, marks[0].id)
-        if root is not None and root.audience == "direct":
-            return respond.redirect(visit, f"/messages/{thread_id}")
+    elif await read_conversation(conn, visit.viewer, thread_id) is not None:
+        return respond.redirect(visit, f"/messages/{thread_id}")
     content = await _content(visit, conn, thread_id, after, audience_of(community), marks)
     hosts = [] if community is None else await hosts_of(conn, community)
     title = content.title
