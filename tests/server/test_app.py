@@ -5,17 +5,14 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from federation.routes import routes as federation_routes
 from forum.site import Site
-from server import health
-from server.app import create_app
+from server.app import create_app, routes_of
 from server.http_guard import protocol_for
 from server.prepare import introduce
 from server.settings import Settings
 from tests.factories import make_community, make_person, make_site, make_thread
 from tests.server.raw_http import exchange, serving, statuses
 from web.assets import Assets
-from web.routes import routes as web_routes
 
 ORIGIN = "https://forum.example"
 HOST = b"Host: forum.example\r\n"
@@ -91,13 +88,9 @@ async def test_r12_only_the_activitypub_door_serves_activitypub(database_url, tm
     names = {
         "id": str(thread.id), "name": "place", "token": "x", "path": "nowhere",
         "file": Assets().url("dazzle.css").rpartition("/")[2], "actor_id": str(owner.id),
+        "n": "0", "variant": "full.jpg",
     }  # fmt: skip
-    known = [
-        *health.routes(services.database),
-        *federation_routes(app.parts.federation),
-        *web_routes(services),
-    ]
-    paths = {route.path.replace(":path}", "}").format(**names) for route in known}
+    paths = {route.path.replace(":path}", "}").format(**names) for route in routes_of(app.parts)}
     paths |= {f"/ap/actors/{owner.id}", f"/ap/actors/{place.id}", "/u/owner", "/c/owner"}
     transport = httpx.ASGITransport(app)
     served = set()
