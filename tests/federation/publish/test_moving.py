@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -28,6 +31,7 @@ from tests.factories import (
 )
 from tests.federation.wire import open_wire, publish_all
 
+PAGE = Path(__file__).resolve().parents[3] / "FEDERATION.md"
 SENT = """
 select d.host, d.inbox, v.type, v.body
 from deliveries d
@@ -92,6 +96,15 @@ async def test_r64_a_move_is_told_to_every_server_that_knows_the_person(mover: M
         "target": mover.new.uri,
         "to": [SITE.followers_uri(mover.old.id)],
     }
+
+
+async def test_r07_the_page_shows_a_move_as_it_is_sent(mover: Mover) -> None:
+    await mover.move()
+    (body, *_) = [body for _, _, body in await mover.sent()]
+    blocks = re.findall(r"```json\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (shown,) = [found for block in blocks if (found := json.loads(block)).get("type") == "Move"]
+    assert list(body) == list(shown)
+    assert shown["@context"] in body["@context"]
 
 
 async def test_r64_a_return_is_told_to_the_same_servers_with_the_whole_account(
