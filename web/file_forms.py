@@ -36,10 +36,13 @@ class FileLimits:
     files: int
     file_bytes: int
     total_bytes: int
+    text_bytes: int = TEXT_BYTES
 
 
 POSTS = FileLimits(files=4, file_bytes=40 * MEGABYTE, total_bytes=64 * MEGABYTE)
-LISTS = FileLimits(files=1, file_bytes=MEGABYTE, total_bytes=2 * MEGABYTE)
+LISTS = FileLimits(
+    files=1, file_bytes=MEGABYTE, total_bytes=3 * MEGABYTE, text_bytes=MEGABYTE + TEXT_BYTES
+)
 
 FILE_FORMS: dict[str, FileLimits] = {
     "/c/{name}/new": POSTS,
@@ -188,7 +191,7 @@ class FormReader:
             self._take_file(data, start, end)
             return
         self._text += end - start
-        if self._text > TEXT_BYTES:
+        if self._text > self._limits.text_bytes:
             raise FormTooLarge
         self._part.value += data[start:end]
 

@@ -11,6 +11,7 @@ import pytest
 from forum.errors import NotAllowed
 from storage.media_files import MediaFiles
 from web.file_forms import (
+    LISTS,
     MEGABYTE,
     POSTS,
     TEXT_BYTES,
@@ -119,6 +120,8 @@ def test_res_01_of_1001_parts_no_more_are_read_than_a_form_has(reading: Reading)
 def test_res_01_neither_fields_nor_all_together_grow_without_end(tmp_path: Path) -> None:
     with pytest.raises(FormTooLarge):
         Reading(tmp_path).feed(field("source", "x" * (TEXT_BYTES + 1)))
+    pasted = Reading(tmp_path, LISTS).feed(field("list", "x" * 1_000_000) + END, 65_536)
+    assert len(pasted.finish().values["list"]) == 1_000_000
     reading = Reading(tmp_path, FileLimits(1, MEGABYTE, 5000))
     with pytest.raises(FormTooLarge):
         reading.feed(file(b"x" * 5000))
