@@ -214,7 +214,8 @@ async def list_stale_unfiltered(conn: Connection, uris: list[str], before: datet
 
 SET_STATE = """
 update actors set state = $2
-where id = $1 or id in (select l.actor_id from aliases l where l.owner_id = $1)
+where id = any (array(
+  select $1::bigint union select l.actor_id from aliases l where l.owner_id = $1))
 """
 
 

@@ -117,8 +117,8 @@ async def list_elsewhere_unfiltered(conn: Connection, actor_id: int) -> list[Els
 ADD_POSTS = """
 insert into erasure_posts (erasure_id, post_id)
 select $1, p.id from posts p
-where (p.author_id = $2 or p.author_id in (
-    select l.actor_id from aliases l where l.owner_id = $2))
+where p.author_id = any (array(
+    select $2::bigint union select l.actor_id from aliases l where l.owner_id = $2))
   and p.state <> 'erased' and p.kind <> 'boost'
 on conflict do nothing
 """

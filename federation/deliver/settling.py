@@ -8,6 +8,7 @@ not sent.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -21,6 +22,8 @@ log = logging.getLogger("dazzle.deliver")
 
 GATHER_SECONDS = 0.01  # results of this long are written together
 AGAIN_SECONDS = 1.0
+# What is wrong with the values themselves stays wrong.
+UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +75,29 @@ class Settler:
             await asyncio.sleep(GATHER_SECONDS)
             batch, self._waiting = self._waiting, []
             try:
-                there = await self._write(_results_of(batch))
-            except BaseException as error:
+                await self._settle(batch)
+            except UNWRITABLE:
+                # One of them can never be written. Alone it holds up nobody: it is sent again when
+                # its lease has ended, and given up like whatever never succeeds.
+                for entry in batch:
+                    with contextlib.suppress(*UNWRITABLE):
+                        await self._settle([entry])
+            except Exception as error:
+                log.warning("what was delivered is not written: %s", type(error).__name__)
+
+    async def _settle(self, batch: list[_Entry]) -> None:
+        """Raises what keeps them from being written; those alone that wait for it are told."""
+        try:
+            there = await self._write(_results_of(batch))
+        except BaseException as error:
+            if len(batch) == 1 or not isinstance(error, UNWRITABLE):
                 for entry in batch:
                     if not entry.settled.done():
                         entry.settled.set_exception(error)
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            for entry in batch:
-                if not entry.settled.done():
-                    entry.settled.set_result(entry.upcoming in there)
+            raise
+        for entry in batch:
+            if not entry.settled.done():
+                entry.settled.set_result(entry.upcoming in there)
 
     async def _write(self, results: Results) -> set[int]:
         """A database that is away for a while is waited for: the answers are known only here."""
@@ -90,8 +105,11 @@ class Settler:
             try:
                 async with self._database.read() as conn:
                     return await settle(conn, results)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                log.warning("what was delivered could not be written now", exc_info=True)
+            except UNWRITABLE:
+                raise
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                # Never its words: PostgreSQL quotes rows in them.
+                log.warning("what was delivered could not be written now: %s", type(error).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
 
 
