@@ -252,6 +252,16 @@ async def change_role(
     await _log(conn, admin, "set_role", actor_id, role, now)
 
 
+async def change_role_of(
+    conn: Connection, admin: Member, name: str, role: str, now: datetime
+) -> None:
+    """The same, of whoever has this name here. Raises NotFound."""
+    account = await accounts.read_by_name(conn, name.strip().removeprefix("@"))
+    if account is None:
+        raise NotFound
+    await change_role(conn, admin, account.actor_id, role, now)
+
+
 async def is_last_admin(conn: Connection, actor_id: int) -> bool:
     """Whether nobody would run this server without them. Of two who go at once, one stays."""
     return set(await accounts.lock_admins(conn)) <= {actor_id}

@@ -133,6 +133,29 @@ async def set_locale(conn: Connection, actor_id: int, locale: str) -> None:
     await conn.execute(SET_LOCALE, actor_id, locale)
 
 
+@dataclass(frozen=True, slots=True)
+class Steward:
+    """Somebody who looks after the whole server."""
+
+    actor_id: int
+    name: str
+    role: str
+
+
+LIST_STEWARDS = """
+select s.actor_id, a.name, s.role
+from accounts s
+join actors a on a.id = s.actor_id
+where s.role <> 'member' and s.state = 'open'
+order by s.role, lower(a.name)
+"""
+
+
+async def list_stewards(conn: Connection) -> list[Steward]:
+    """Who runs this server and who moderates it, for administrators."""
+    return await fetch_all(conn, Steward, LIST_STEWARDS)
+
+
 LIST_WAITING = """
 select s.actor_id, a.name, s.created_at, s.signup_answer
 from accounts s

@@ -209,6 +209,7 @@ DONE: tuple[tuple[str, Act], ...] = (
     ("/admin/mail/again", mail_admin.try_again),
     ("/admin/mail/link", mail_admin.see_link),
     ("/admin/people", mail.hand_over),
+    ("/admin/role", mail.change_role),
     ("/admin/sign-up", new_people.save_sign_up_settings),
     ("/admin/files", media_limits.save_media_limits),
     ("/admin/invite", new_people.invite),

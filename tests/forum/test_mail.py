@@ -6,12 +6,12 @@ from datetime import datetime
 
 import pytest
 
-from forum import mail
+from forum import mail, membership
 from forum.erasing import RECEIPT_KEPT
 from storage import erasures, messages
 from storage.actors import Actor
 from storage.db import Connection
-from tests.factories import make_person, tick
+from tests.factories import join, make_community, make_person, make_site, tick
 
 
 async def make_reachable(conn: Connection, name: str, *, wants: bool = True) -> Actor:
@@ -61,6 +61,22 @@ async def test_pat05_who_wants_mail_is_told_once_that_all_servers_have_answered(
     for _ in range(2):
         await mail.tell_of_answers(conn, tick())
     assert await queued(conn) == [("ada@there.test", "receipt_changed")]
+
+
+async def test_pat14_a_decision_is_told_by_mail_without_where_or_what(conn: Connection) -> None:
+    await make_site(conn)
+    owner = await make_person(conn)
+    place = await make_community(conn, owner, name="marfan_friends", joining="apply")
+    ada, eve = await make_reachable(conn, "ada"), await make_reachable(conn, "eve")
+    for person in (ada, eve):
+        await join(conn, place, person, state="asked")
+    await membership.accept_member(conn, place, owner, ada, tick())
+    await membership.refuse_member(conn, place, owner, eve, "not here", tick())
+    links = await conn.fetch("select kind, data ->> 'link' from mails")
+    assert {tuple(row) for row in links} == {
+        ("membership_decided", "https://here.test/communities")
+    }
+    assert len(links) == 2
 
 
 @pytest.mark.parametrize("wants", [True, False])

@@ -210,6 +210,7 @@ ROWS: dict[str, Row] = {
     "POST /admin/invite": act({"uses": "1", "days": "1"}),
     "POST /admin/turn-away": act({"person": "{member}"}),
     "POST /admin/people": act({"name": "nobody at all"}),
+    "POST /admin/role": act({"whom": "nobody at all", "role": "admin"}),
     "POST /settings/close": act({"password": "x", "sure": "yes"}),
     "POST /admin/recall": act({"host": "there.test", "reason": "x"}),
     "POST /settings/blocks": act({"wish": "word", "value": "x"}),

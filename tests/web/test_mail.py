@@ -232,6 +232,31 @@ async def test_a_moderator_of_the_server_helps_members_in_and_nobody_who_runs_th
         assert await conn.fetchval("select count(*) from modlog") == 1
 
 
+async def test_aut_02_an_administrator_makes_another_one_who_signs_in_anew(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        boss, ada = await make_person(conn, "boss", role="admin"), await make_person(conn, "ada")
+        mo = await make_person(conn, "mo", role="moderator")
+    admin, member = await browser().sign_in(boss), await browser().sign_in(ada)
+    moderator = await browser().sign_in(mo)
+    at, fields = "/admin/people", {"whom": "ada", "role": "admin", "password": PASSWORD}
+    assert "/admin/role" not in (await moderator.get(at)).text
+    assert (await moderator.act("/admin/role", **fields)).status_code == 404
+    for wrong, said in (
+        ({"password": "not this one"}, "not your password"),
+        ({"whom": "nobody"}, "Nobody here"),
+        ({"whom": "boss", "role": "member"}, "only administrator"),
+    ):
+        answer = await admin.send(at, "/admin/role", **{**fields, **wrong})
+        assert (answer.status_code, said in answer.text) == (422, True), wrong
+    assert "/u/ada" in (await member.get("/settings")).text
+    done = await admin.send(at, "/admin/role", **fields)
+    assert done.status_code == 303
+    assert "/u/ada" not in (await member.get("/settings")).text
+    assert (await (await browser().sign_in(ada)).get("/admin")).status_code == 200
+
+
 async def test_an_address_of_somebody_else_is_refused_only_to_who_reads_its_mail(
     database: Database, browser: Open, services: Services, office: PostOffice
 ) -> None:

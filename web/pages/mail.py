@@ -16,6 +16,7 @@ from forum import access, accounts, limits, links, mail
 from forum.errors import NotAllowed, NotFound
 from forum.passwords import hash_password
 from storage import addresses, tokens
+from storage.accounts import Steward, list_stewards
 from storage.db import Connection
 from storage.sessions import Member
 from web import respond
@@ -25,6 +26,7 @@ from web.visit import Visit, next_path
 Show = Callable[[Visit, Connection], Awaitable[Response]]
 
 HANDED_PER_DAY = 50
+CHANGES_PER_HOUR = 30
 ADDRESSES_PER_DAY = 5
 LONGEST = 254
 
@@ -43,8 +45,11 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True)
 class HandedView:
+    """`stewards` is for administrators."""
+
     name: str
     link: str
+    stewards: list[Steward]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ async def use_link(visit: Visit) -> Response:
 async def show_people(visit: Visit, conn: Connection) -> Response:
     """Where a moderator of the server helps somebody in who lost everything else."""
     _require_helper(visit)
-    return await _page(visit, conn, "admin_people.html", HandedView("", ""), here="admin")
+    return await _people_page(visit, conn, "", "")
 
 
 async def hand_over(visit: Visit) -> Response:
@@ -174,8 +179,36 @@ async def hand_over(visit: Visit) -> Response:
         except NotAllowed as refusal:
             form.fail("name", refusal.code)
     async with visit.services.database.read() as conn:
-        view = HandedView(name, link)
-        return await _page(visit, conn, "admin_people.html", view, here="admin")
+        return await _people_page(visit, conn, name, link)
+
+
+async def change_role(visit: Visit) -> Response:
+    """Say who runs this server and who moderates it, for who knows their own password."""
+    admin, form = _require_helper(visit), visit.form
+    if not access.may_administer(admin):
+        raise NotFound
+    name = form.line("whom", most=60, least=1)
+    role = form.choice("role", accounts.ROLES)
+    with form.checked():
+        form.stop_if_wrong()
+        await visit.count("security", most=CHANGES_PER_HOUR, per=timedelta(hours=1))
+        try:
+            async with visit.services.database.write() as conn:
+                await accounts.require_password(conn, admin, form.secret("password"))
+                await accounts.change_role_of(conn, admin, name, role, visit.now)
+            return respond.redirect(visit, "/admin/people", done="role_changed", anchor="stewards")
+        except NotFound:
+            form.fail("whom", "nobody_has_this_name")
+        except NotAllowed as refusal:
+            form.fail("whom", refusal.code)
+    async with visit.services.database.read() as conn:
+        return await _people_page(visit, conn, "", "")
+
+
+async def _people_page(visit: Visit, conn: Connection, name: str, link: str) -> Response:
+    is_admin = access.may_administer(_require_helper(visit))
+    view = HandedView(name, link, await list_stewards(conn) if is_admin else [])
+    return await _page(visit, conn, "admin_people.html", view, here="admin")
 
 
 async def _page(
