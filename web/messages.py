@@ -29,6 +29,9 @@ DONE: dict[str, str] = {
     "recalled": N_("The server will be asked. This page is the receipt."),
     "removed": N_("The post was removed."),
     "reported": N_("Thank you. A moderator will look at it. Nobody else learns that you told us."),
+    "reported_message": N_(
+        "Thank you. An administrator will look at it. Nobody else learns that you told us."
+    ),
     "blocked": N_("You no longer see each other. You can undo this in your settings."),
     "muted": N_("Muted, for you alone. You can undo this here."),
     "unblocked": N_("It is undone."),

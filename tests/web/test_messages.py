@@ -323,7 +323,8 @@ async def test_pat13_a_reported_message_reaches_the_administrator_alone_and_the_
     await other.send(path, path, source="Leave me alone")
     post = path.replace("/messages/", "/p/")
     assert "at nothing else that you said" in (await other.get(post)).text
-    await other.send(post, f"{post}/report", reason="He threatens me")
+    told = await other.send(post, f"{post}/report", reason="He threatens me")
+    assert "done=reported_message" in told.headers["location"]
     chief = await browser().sign_in(admin)
     listed = (await chief.get("/admin")).text
     assert "He threatens me" in listed

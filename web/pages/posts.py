@@ -148,6 +148,7 @@ async def _act(visit: Visit, act: Act, *, done: str, onward: str = "") -> Respon
         post = await _post(visit, conn)
     with visit.form.checked():
         if act is _report:
+            done = "reported_message" if post.audience == "direct" else done
             await visit.count("report", most=REPORTS_PER_HOUR, per=timedelta(hours=1))
         async with visit.services.database.write() as conn:
             await act(visit, conn, post)
