@@ -269,6 +269,39 @@ async def test_a_server_that_hangs_holds_few_places_and_nobody_elses(
     assert scene.peer.fetches("/one-too-many") == 0
 
 
+async def test_what_a_process_had_begun_is_anybody_elses_when_it_ends(scene: Scene) -> None:
+    url = scene.peer.put("/a.png", PNG, content_type="image/png")
+    post, go_on, arrived = await scene.post(url), asyncio.Event(), asyncio.Event()
+
+    async def hang(asked: Asked, send: Any) -> bool:
+        arrived.set()
+        await go_on.wait()
+        return False
+
+    scene.peer.behaviour = hang
+    waiting = asyncio.create_task(scene.find(post, url))
+    await arrived.wait()
+    await scene.shown.close()
+    await asyncio.wait([waiting])
+    assert scene.files() == []
+    go_on.set()
+    async with scene.another_process() as other:
+        assert await other.find(post, url, "small.jpg") is not None
+
+
+async def test_upl_05_of_what_moves_the_first_frame_is_shown(scene: Scene) -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "lime", "blue")]
+    moving = io.BytesIO()
+    frames[0].save(moving, "GIF", save_all=True, append_images=frames[1:] * 50, duration=100)
+    url = scene.peer.put("/a.gif", moving.getvalue(), content_type="image/gif")
+    found = await scene.find(await scene.post(url), url, "small.webp")
+    assert found is not None
+    with Image.open(found) as made:
+        red, green, blue = made.convert("RGB").getpixel((20, 20))  # type: ignore[misc]
+        assert getattr(made, "n_frames", 1) == 1
+    assert red > 200 > max(green, blue)
+
+
 async def test_pat05_the_files_of_a_post_that_is_taken_back_go(scene: Scene) -> None:
     urls = [scene.peer.put(f"/{n}.png", PNG, content_type="image/png") for n in "ab"]
     post, other = await scene.post(*urls), await scene.post(urls[0])
