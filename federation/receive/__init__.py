@@ -239,6 +239,9 @@ async def _commit(fed: Federation, ready: list[Ready]) -> None:
 async def _settle_failure(fed: Federation, row: InboxRow, error: Exception) -> None:
     """Refused for good, or tried again later."""
     async with fed.database.read() as conn:
+        if _may_have_returned(error) and row.tries <= 1:
+            await inbox.retry(conn, row.id, str(error), timedelta(seconds=WAITS[0]))
+            return
         if isinstance(error, ForumError) or _is_final(error):
             refusals.info("%s from %s", error, row.host)
             await inbox.refuse(conn, row.id, str(error))
@@ -251,6 +254,11 @@ async def _settle_failure(fed: Federation, row: InboxRow, error: Exception) -> N
             log.error("activity %s failed", row.id, exc_info=error)
         wait = timedelta(seconds=WAITS[min(row.tries, len(WAITS)) - 1])
         await inbox.retry(conn, row.id, reason, wait)
+
+
+def _may_have_returned(error: Exception) -> bool:
+    """Whoever takes a move back may speak in the same moment; senders are read once for a batch."""
+    return isinstance(error, NotAllowed) and error.code == "moved"
 
 
 def _is_final(error: Exception) -> bool:

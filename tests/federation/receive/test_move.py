@@ -98,3 +98,31 @@ async def test_r64_nobody_ends_the_move_of_somebody_else(
     eve = peer.actor("eve")
     assert (await here.receive({**changed(peer, eve), "object": ada.uri}))[0] == "refused"
     assert (await here.actor(ada.uri)).moved_to is not None
+
+
+async def test_r64_who_comes_back_may_speak_in_the_same_moment(
+    here: Here, peer: Peer, other_peer: Peer, ada: Actor, community: Community
+):
+    new = other_peer.actor("ada", alsoKnownAs=[ada.uri])
+    say(peer, "ada", movedTo=new)
+    await here.receive(move(peer, ada.uri, new))
+    note = {
+        "id": f"{peer.origin}/notes/1",
+        "type": "Note",
+        "attributedTo": ada.uri,
+        "to": ["https://www.w3.org/ns/activitystreams#Public"],
+        "cc": [community.uri],
+        "audience": community.uri,
+        "name": "Back",
+        "content": "<p>Here I am again.</p>",
+    }
+    create = {"id": f"{note['id']}/create", "type": "Create", "actor": ada.uri, "object": note}
+    addressed = {key: note[key] for key in ("to", "cc", "audience")}
+    assert (await here.receive({**create, **addressed}))[0] == "waiting"
+    peer.actor("ada")
+    assert await here.receive(changed(peer, ada.uri)) == ("done", "")
+    async with here.database.write() as conn:
+        await conn.execute("update inbox set due_at = now()")
+    await here.work()
+    states = await here.fetch("select state from inbox where type = 'Create'")
+    assert states == [("done",)]
