@@ -26,8 +26,8 @@ from storage.media import Medium
 from web.viewer import member_of, read_cookie, session_cookie, viewer_of
 
 PRIVATE = "private, no-store"
-# A day, not for ever: an erased picture must not stay in caches that nobody can reach.
-PUBLIC = "public, max-age=86400, immutable"
+# In the browser of who looked, for a day: an erased picture must not stay in caches on the way.
+KEPT = "private, max-age=86400, immutable"
 SHOWN_IN_PLACE = "image"
 # A picture that is opened by itself is laid out by the browser with styles of its own.
 SEALED = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -89,7 +89,7 @@ def _file(
     is_picture = medium.kind == SHOWN_IN_PLACE
     etag = f'"{path.name}"'
     headers = {
-        "cache-control": PUBLIC if is_public else PRIVATE,
+        "cache-control": KEPT if is_public else PRIVATE,
         "content-security-policy": SEALED,
         "x-content-type-options": "nosniff",
         # Pages of other forums show public pictures from here; nobody else's page shows the rest.

@@ -185,7 +185,7 @@ async def test_prv_06_a_public_picture_may_be_kept_on_the_way_until_it_is_closed
         shown = await here.get(f"/media/{name}/{size}")
         assert shown.status_code == 200
         assert shown.headers["content-type"] == media_type
-        assert shown.headers["cache-control"] == "public, max-age=86400, immutable"
+        assert shown.headers["cache-control"] == "private, max-age=86400, immutable"
         again = await here.get(f"/media/{name}/{size}", if_none_match=shown.headers["etag"])
         assert (again.status_code, again.content) == (304, b"")
     async with here.database.write() as conn:

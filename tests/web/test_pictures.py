@@ -128,7 +128,7 @@ async def test_pat10_xss_05_a_page_shows_a_picture_from_elsewhere_without_asking
     assert scene.peer.asked == []
     small = await nobody.get(pictures[0]["src"], accept="image/webp,*/*")
     assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
-    assert small.headers["cache-control"] == "public, max-age=86400"
+    assert small.headers["cache-control"] == "private, max-age=86400"
     assert small.headers["x-content-type-options"] == "nosniff"
     assert small.headers["content-security-policy"] == (
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"

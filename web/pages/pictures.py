@@ -13,7 +13,7 @@ from web import respond
 from web.paging import read_id
 from web.visit import Visit
 
-SHARED_FOR = b"public, max-age=86400"
+KEPT_FOR = b"private, max-age=86400"
 TYPES = {"avif": "image/avif", "webp": "image/webp", "jpg": "image/jpeg"}
 
 
@@ -38,7 +38,7 @@ async def _show(visit: Visit, size: str) -> Response:
         body = await asyncio.to_thread(path.read_bytes)
     except FileNotFoundError:
         raise NotFound from None
-    kept = SHARED_FOR if post.audience == "public" and post.state == "live" else respond.PRIVATE
+    kept = KEPT_FOR if post.audience == "public" and post.state == "live" else respond.PRIVATE
     return respond.picture(visit.site, body, TYPES[ending], kept)
 
 
