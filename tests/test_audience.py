@@ -462,7 +462,7 @@ UNFILTERED = {
     "web/pages/subscribing.py": "this server's own reader",
     "forum/subscriptions.py": "this server's own reader, and where somebody who leaves read along",
     "forum/reach.py": "the community that a form was opened for, as it is now",
-    "forum/handover.py": "the communities of the account that is handed over, for new consents",
+    "forum/handover.py": "the communities that the one before had asked to join",
     "forum/aliases.py": "the person behind a name, and the community of a post that was read",
     "web/pages/blocks.py": "the person somebody blocks no longer",
     "federation/actors.py": "this server's own actor",
