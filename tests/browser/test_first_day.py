@@ -50,7 +50,7 @@ async def chromium(*, javascript: bool, viewport: dict[str, int]) -> AsyncIterat
             await browser.close()
 
 
-async def _fits(page: Any) -> None:
+async def fits(page: Any) -> None:
     """Nothing sticks out at the side."""
     wide, shown = await page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -80,45 +80,45 @@ async def test_somebody_signs_up_joins_posts_replies_and_reports(
         name = new_name("ina")
 
         await page.goto(a.origin)
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("link", name="Sign up").first.click()
         await page.get_by_label("Choose a name").fill(name)
         await page.get_by_label("Choose a password").fill(PASSWORD)
         await page.get_by_label("I am at least").check()
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("button", name="Make my account").click()
         await page.get_by_role("button", name="Sign out").wait_for()
-        await _fits(page)
+        await fits(page)
 
         await page.goto(f"{a.origin}/c/{community}")
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("button", name="Join").click()
         await page.get_by_text("You are a member of this community now").wait_for()
-        await _fits(page)
+        await fits(page)
 
         await page.get_by_role("link", name="Write something new").first.click()
         await page.get_by_label("Title", exact=True).fill("My first question")
         await page.get_by_label("Text", exact=True).fill("How do you sleep?\n\n- badly\n- well")
-        await _fits(page)
+        await fits(page)
         await page.get_by_label("I agree that what I write is sent to other servers").check()
         await page.get_by_role("button", name="Publish").click()
         await page.get_by_role("heading", name="My first question").wait_for()
-        await _fits(page)
+        await fits(page)
 
         await page.goto(f"{a.origin}{welcome.path}")
         await page.get_by_label("Your reply").fill("Hello, I am new here.")
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("button", name="Send reply").click()
         await page.get_by_text("Hello, I am new here.").wait_for()
-        await _fits(page)
+        await fits(page)
 
         await page.get_by_role("link", name="More").first.click()
         await page.get_by_text("Report it").click()
         await page.get_by_label("What is wrong with it?").fill("Please look at this.")
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("button", name="Send the report").click()
         await page.get_by_text("A moderator will look at it").wait_for()
-        await _fits(page)
+        await fits(page)
 
         reports = "select count(*) from reports where post_id = $1 and reason = $2"
         assert await a.value(reports, welcome.id, "Please look at this.") == 1
