@@ -1,8 +1,9 @@
 """Direct messages: between those who are named, and nobody else.
 
-A stranger may ask; somebody of a common community, or with whom one speaks already, is none.
-What a person does not want is not told to whoever wants to write: that somebody does not answer,
-was asked already, or blocks, comes out as the same few plain answers.
+A stranger may ask; somebody of a common community is none, and what they write is no request.
+Whoever was not answered yet gets a few messages and no more, stranger or not: else it could be
+tried out who is in a community. What a person does not want is not told to whoever wants to write:
+that somebody does not answer, was asked already, or blocks, comes out as the same few answers.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from storage.sessions import Member
 from storage.threads import Post
 
 KEEP_DAYS = (7, 30, 365)
-MOST_WHILE_ASKED = 3  # messages of a stranger who was not answered
-MOST_ASKED = 10  # strangers that one person writes to in a day
+MOST_UNANSWERED = 3  # messages to somebody who has not answered
+MOST_BEGUN = 10  # people who have not answered, that one person begins to write to in a day
 MOST_PEOPLE = 10
-ASKED_WINDOW = timedelta(days=1)
+BEGUN_WINDOW = timedelta(days=1)
 MAIL_EVERY = timedelta(days=1)
 RECEIPT_KEPT = timedelta(days=90)
 
@@ -105,7 +106,7 @@ async def find_addressee(conn: Connection, viewer: Viewer, actor_id: int) -> Act
 async def accept(conn: Connection, person: Actor, talk: Conversation) -> None:
     """The stranger may write from now on."""
     _require_own(talk)
-    await conversations.set_state(conn, talk.thread_id, person.id, "open")
+    await conversations.answer(conn, talk.thread_id, person.id)
 
 
 async def refuse(conn: Connection, person: Actor, talk: Conversation) -> None:
@@ -198,29 +199,22 @@ async def _require_reachable(conn: Connection, author: Actor, person: Actor) -> 
 
 
 async def _require_answered(conn: Connection, thread_id: int, author: Actor) -> None:
-    """Who was asked and has not answered, or does not want to, gets a few messages and no more."""
+    """To whom has not answered, or does not want to, go a few messages and no more."""
     people = await conversations.list_people_unfiltered(conn, thread_id)
     others = [one for one in people if one.actor_id != author.id]
-    mine = next(one for one in people if one.actor_id == author.id)
-    if mine.state != "open":
-        # To answer is to accept, also for somebody who had refused.
-        await conversations.set_state(conn, thread_id, author.id, "open")
+    # To answer is to accept, also for somebody who had refused.
+    await conversations.answer(conn, thread_id, author.id)
     if all(one.state == "left" for one in others):
         raise NotAllowed("not_yet_answered")
     for one in others:
-        is_waiting = one.state in ("asked", "refused")
-        if is_waiting and not await _are_known(conn, author.id, one.actor_id):
+        if not one.has_answered and one.state != "left":
             await _require_few_said(conn, author.id, one.actor_id)
-
-
-async def _are_known(conn: Connection, author_id: int, person_id: int) -> bool:
-    return await conversations.share_a_community(conn, author_id, person_id)
 
 
 async def _require_few_said(conn: Connection, author_id: int, person_id: int) -> None:
     """In all conversations together, so that a third person opens no second way."""
     said = await conversations.count_unanswered(conn, author_id, person_id)
-    if said >= MOST_WHILE_ASKED:
+    if said >= MOST_UNANSWERED:
         raise NotAllowed("not_yet_answered")
 
 
@@ -235,24 +229,24 @@ async def _begin(
 ) -> Post:
     if await conversations.is_professional(conn, author.id):
         raise NotAllowed("professional_first")
-    states = []
+    # Whether somebody elsewhere wants to read it is decided there.
+    standing = [(one.id, "open", True) for one in people if not one.is_local]
     for person in people:
-        # Whether somebody elsewhere wants to read it is decided there.
-        is_known = not person.is_local or await _are_known(conn, author.id, person.id)
-        if not is_known:
+        if person.is_local:
             await _require_few_said(conn, author.id, person.id)
-        states.append((person.id, "open" if is_known else "asked"))
-    if any(state == "asked" for _, state in states):
-        await _require_few_asked(conn, author, now)
+            is_known = await conversations.share_a_community(conn, author.id, person.id)
+            standing.append((person.id, "open" if is_known else "asked", False))
+    if any(person.is_local for person in people):
+        await _require_few_begun(conn, author, now)
     post_id = new_id(now)
     post = await _insert(conn, _post(site, post_id, author, draft, origin, now, parent=None))
-    await conversations.begin(conn, post.id, [(author.id, "open"), *states])
+    await conversations.begin(conn, post.id, [(author.id, "open", True), *standing])
     return post
 
 
-async def _require_few_asked(conn: Connection, author: Actor, now: datetime) -> None:
-    since = first_id(now - ASKED_WINDOW)
-    if await conversations.count_asked_by(conn, author.id, since) < MOST_ASKED:
+async def _require_few_begun(conn: Connection, author: Actor, now: datetime) -> None:
+    since = first_id(now - BEGUN_WINDOW)
+    if await conversations.count_asked_by(conn, author.id, since) < MOST_BEGUN:
         return
     if author.is_local:
         raise TooMany("too_many", retry_after=3600)

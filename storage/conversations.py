@@ -49,15 +49,16 @@ async def find_between(conn: Connection, actor_ids: list[int]) -> int | None:
 BEGIN = "insert into conversations (thread_id) values ($1)"
 
 ADD_PERSON = """
-insert into conversation_people (thread_id, actor_id, state) values ($1, $2, $3)
+insert into conversation_people (thread_id, actor_id, state, has_answered)
+values ($1, $2, $3, $4)
 """
 
 
-async def begin(conn: Connection, thread_id: int, people: list[tuple[int, str]]) -> None:
-    """A conversation of these people, each with how they stand to it."""
+async def begin(conn: Connection, thread_id: int, people: list[tuple[int, str, bool]]) -> None:
+    """A conversation of these people: how each stands to it, and whether they spoke already."""
     await conn.execute(BEGIN, thread_id)
-    for actor_id, state in people:
-        await conn.execute(ADD_PERSON, thread_id, actor_id, state)
+    for actor_id, state, has_answered in people:
+        await conn.execute(ADD_PERSON, thread_id, actor_id, state, has_answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,11 @@ class Person:
     hidden_before: int
     read_before: int
     asked_to_delete_at: datetime | None
+    has_answered: bool
 
 
 LIST_PEOPLE = """
-select actor_id, state, hidden_before, read_before, asked_to_delete_at
+select actor_id, state, hidden_before, read_before, asked_to_delete_at, has_answered
 from conversation_people
 where thread_id = $1
 order by actor_id
@@ -172,12 +174,12 @@ COUNT_UNANSWERED = """
 select count(*)
 from conversation_people d
 join posts p on p.thread_id = d.thread_id and p.author_id = $1 and p.kind <> 'boost'
-where d.actor_id = $2 and d.state in ('asked', 'refused')
+where d.actor_id = $2 and not d.has_answered and d.state <> 'left'
 """
 
 
 async def count_unanswered(conn: Connection, author_id: int, actor_id: int) -> int:
-    """What somebody wrote, taken back or not, where the other has not let them in."""
+    """How much somebody wrote, taken back or not, where the other has said nothing yet."""
     return int(await conn.fetchval(COUNT_UNANSWERED, author_id, actor_id))
 
 
@@ -197,14 +199,25 @@ async def list_by_unfiltered(conn: Connection, thread_id: int, author_id: int) -
 COUNT_ASKED_BY = """
 select count(*)
 from posts p
-join conversation_people d on d.thread_id = p.id and d.state in ('asked', 'refused')
+join conversation_people d on d.thread_id = p.id and not d.has_answered and d.state <> 'left'
 where p.author_id = $1 and p.kind = 'thread' and p.id >= $2 and p.audience = 'direct'
 """
 
 
 async def count_asked_by(conn: Connection, author_id: int, since: int) -> int:
-    """How many strangers somebody has written to since that id, who have not answered."""
+    """How many people somebody has begun to write to since that id, who have not answered."""
     return int(await conn.fetchval(COUNT_ASKED_BY, author_id, since))
+
+
+ANSWER = """
+update conversation_people set state = 'open', has_answered = true
+where thread_id = $1 and actor_id = $2 and (state <> 'open' or not has_answered)
+"""
+
+
+async def answer(conn: Connection, thread_id: int, actor_id: int) -> None:
+    """This person speaks there, or lets the others speak."""
+    await conn.execute(ANSWER, thread_id, actor_id)
 
 
 SET_STATE = """

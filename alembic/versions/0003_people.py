@@ -229,6 +229,7 @@ create table conversation_people (
   read_before bigint not null default 0,
   asked_to_delete_at timestamptz,
   keep_days smallint check (keep_days in (7, 30, 365)),
+  has_answered boolean not null default false,
   primary key (thread_id, actor_id)
 );
 create index conversation_people_actor on conversation_people (actor_id, state, thread_id);

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from forum import erasing, messages
-from forum.errors import NotAllowed
+from forum.errors import NotAllowed, TooMany
 from forum.text import Draft
 from forum.threads import Origin
 from storage import conversations, erasures, threads
@@ -79,8 +79,11 @@ async def test_pat13_a_friend_in_the_conversation_opens_no_way_to_a_stranger(
         await make_person(conn),
     )
     await friends(conn, ada, friend)
-    for _ in range(messages.MOST_WHILE_ASKED):
+    for _ in range(messages.MOST_UNANSWERED):
         await write(conn, ada, friend, stranger)
+    with pytest.raises(NotAllowed, match="not_yet_answered"):
+        await write(conn, ada, friend, stranger)
+    await write(conn, friend, ada, stranger)
     with pytest.raises(NotAllowed, match="not_yet_answered"):
         await write(conn, ada, friend, stranger)
     await write(conn, stranger, ada, friend)
@@ -106,7 +109,7 @@ async def test_pat13_who_let_a_request_go_is_not_asked_again_with_somebody_else(
 ) -> None:
     await make_site(conn)
     ada, stranger, other = [await make_person(conn) for _ in range(3)]
-    for _ in range(messages.MOST_WHILE_ASKED):
+    for _ in range(messages.MOST_UNANSWERED):
         asked = await write(conn, ada, stranger)
     await messages.refuse(conn, stranger, await talk_of(conn, stranger, asked))
     with pytest.raises(NotAllowed, match="not_yet_answered"):
@@ -118,27 +121,57 @@ async def test_pat13_taking_a_message_back_gives_a_stranger_no_other_one(
 ) -> None:
     await make_site(conn)
     ada, stranger = await make_person(conn), await make_person(conn)
-    for _ in range(messages.MOST_WHILE_ASKED):
+    for _ in range(messages.MOST_UNANSWERED):
         post = await write(conn, ada, stranger)
     await messages.delete_mine(conn, ada, await talk_of(conn, ada, post), tick())
     with pytest.raises(NotAllowed, match="not_yet_answered"):
         await write(conn, ada, stranger)
 
 
-async def test_pat13_people_of_one_community_speak_freely_beside_a_stranger_of_the_third(
+async def said(conn: Connection, author: Actor, to: Actor, times: int) -> list[str]:
+    """What becomes of so many messages."""
+    outcomes = []
+    for _ in range(times):
+        try:
+            await write(conn, author, to)
+        except NotAllowed as refusal:
+            outcomes.append(refusal.code)
+        else:
+            outcomes.append("sent")
+    return outcomes
+
+
+async def test_pat02_how_often_one_may_write_does_not_tell_who_is_in_a_community(
     conn: Connection,
 ) -> None:
-    """Who knows everybody there is not counted, whoever else was asked."""
     await make_site(conn)
-    ada, friend, asked = (
-        await make_remote_person(conn),
-        await make_person(conn),
-        await make_person(conn),
-    )
-    await friends(conn, friend, asked)
-    await write(conn, ada, friend, asked)
-    for _ in range(messages.MOST_WHILE_ASKED + 2):
-        await write(conn, friend, ada, asked)
+    nosy, member, stranger = [await make_person(conn) for _ in range(3)]
+    await friends(conn, nosy, member)
+    to_member = await said(conn, nosy, member, 5)
+    assert to_member == await said(conn, nosy, stranger, 5)
+    assert to_member == ["sent"] * 3 + ["not_yet_answered"] * 2
+    await write(conn, member, nosy)
+    assert await said(conn, nosy, member, 5) == ["sent"] * 5
+
+
+async def test_pat02_nor_does_how_many_people_one_may_begin_to_write_to(conn: Connection) -> None:
+    await make_site(conn)
+    nosy, *people = [await make_person(conn) for _ in range(messages.MOST_BEGUN + 3)]
+    member, stranger = people[-2:]
+    await friends(conn, nosy, member)
+    for person in people[: messages.MOST_BEGUN]:
+        await write(conn, nosy, person)
+    for person in (member, stranger):
+        with pytest.raises(TooMany):
+            await write(conn, nosy, person)
+
+
+async def test_pat13_who_lets_a_stranger_write_need_not_answer(conn: Connection) -> None:
+    await make_site(conn)
+    ada, stranger = await make_person(conn), await make_person(conn)
+    post = await write(conn, ada, stranger)
+    await messages.accept(conn, stranger, await talk_of(conn, stranger, post))
+    assert await said(conn, ada, stranger, 4) == ["sent"] * 4
 
 
 async def test_pat13_nobody_writes_to_a_name_for_one_thread(conn: Connection) -> None:

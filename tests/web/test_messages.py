@@ -232,6 +232,7 @@ async def test_pat13_a_mail_tells_nothing_and_comes_once_a_day_to_who_chose_it(
     assert [(row["kind"], list(row["data"])) for row in rows] == [("new_message", ["link"])]
     assert "Secret" not in str(rows)
     assert path not in str(rows)
+    await other.send(path, path, source="I hear you")
     clock.pass_time(days=1, minutes=1)
     one = await browser().sign_in(rosa)
     await one.send(path, path, source="Next day")
