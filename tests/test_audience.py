@@ -454,7 +454,6 @@ UNFILTERED = {
     "federation/receive/messages.py": "a message that is there already, and what it answers",
     "forum/messages.py": "the people of a conversation that was read",
     "forum/rules.py": "the rules of the community that somebody joins or writes in",
-    "forum/handover.py": "the communities that an account asks to be in",
     "forum/importing.py": "who has an address of a list, checked against its owner afterwards",
     "server/importing.py": "whose list is worked on, its lines, and this server's own reader",
     "server/media.py": "whether everybody may see a file that the viewer may see",
