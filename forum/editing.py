@@ -13,7 +13,7 @@ from forum.drafts import POLL_TYPE, check_draft, check_poll, type_with
 from forum.errors import NotFound
 from forum.events import PostEdited
 from forum.outbox import record_event
-from forum.standing import community_of, is_blocked, require_writer
+from forum.standing import community_of, is_blocked, person_behind, require_writer
 from forum.text import Draft
 from storage import edits, posts
 from storage.actors import Actor
@@ -45,7 +45,7 @@ async def edit_post(
     blocked = await is_blocked(conn, author, *answered)
     access.require_may_edit(author, post, blocked=blocked)
     await require_writer(conn, author, community, now)
-    await consents.require_not_withdrawn(conn, author, community)
+    await consents.require_not_withdrawn(conn, await person_behind(conn, author), community)
     draft = check_draft(draft, is_thread=post.kind == "thread", is_ours=author.is_local)
     known = await posts.hold(conn, post.id, post.thread_id)
     if known is None or known.state != "live":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from forum import access
@@ -14,7 +15,7 @@ from forum.membership import (
     require_stoppable,
 )
 from forum.mutes import check_until
-from forum.standing import person_behind
+from forum.standing import is_by
 from forum.threads import take_down
 from storage import accounts, aliases, blocks, communities, memberships, modlog, reports
 from storage.actors import Actor
@@ -22,7 +23,6 @@ from storage.audience import Viewer
 from storage.communities import Community
 from storage.db import Connection
 from storage.ids import new_id
-from storage.memberships import Membership
 from storage.modlog import Act
 from storage.reports import ReportedMessage
 from storage.sessions import Member
@@ -60,7 +60,7 @@ async def stop_member(
 
     Who writes under a name for one thread is stopped under every name, and the log has that one.
     """
-    await _require_stoppable_member(conn, moderator, community, actor)
+    await _require_may_stop(conn, moderator, community, actor)
     if until <= now:
         raise Invalid("in_the_past", field="until")
     reason = check_reason(reason)
@@ -77,13 +77,28 @@ async def let_member(
     now: datetime,
 ) -> None:
     """Somebody who was stopped may post again."""
-    await _require_stoppable_member(conn, moderator, community, actor)
+    await _require_may_stop(conn, moderator, community, actor)
     standing = await memberships.read_membership(conn, community.id, actor.id)
     if standing is None or standing.stopped_until is None:
         return
     await _set_stop(conn, community, actor, None, "")
     reason = reason.strip()[:REASON_LENGTH]
     await log_about_person(conn, moderator, "let_member", community.id, actor.id, reason, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What a moderator finds beside a post: whether, and until when, its author cannot post."""
+
+    until: datetime | None
+
+
+async def read_stop(conn: Connection, community: Community, actor: Actor) -> Stop | None:
+    """None for who has no standing there. A name for one thread has its own, not its person's."""
+    standing = await memberships.read_membership(conn, community.id, actor.id)
+    if standing is not None:
+        return Stop(standing.stopped_until)
+    return Stop(None) if await _is_name(conn, actor) else None
 
 
 async def let_come_again(
@@ -101,7 +116,7 @@ async def let_come_again(
 async def report(conn: Connection, reporter: Actor, post: Post, reason: str, now: datetime) -> None:
     """Tell the moderators of a post that the reporter can see; once per person and post."""
     access.require_may_act(reporter, await accounts.read_account(conn, reporter.id))
-    if reporter.id == post.author_id:
+    if await is_by(conn, reporter, post):
         raise NotAllowed("yourself")
     if post.community_id is not None:
         access.require_may_report(await communities.read_unfiltered(conn, post.community_id))
@@ -163,7 +178,8 @@ async def block_person(
 ) -> None:
     """Neither sees the other's posts, and the blocked one cannot answer the blocker.
 
-    It holds for every name of both on this server; nobody is told.
+    It keeps every name of the blocked one from answering, and hides of each only the name that
+    blocks or is blocked: the others would tell who is behind them. Nobody is told.
     """
     if blocker.id == blocked.id:
         raise NotAllowed("yourself")
@@ -190,21 +206,29 @@ async def _set_stop(
     conn: Connection, community: Community, actor: Actor, until: datetime | None, reason: str
 ) -> None:
     """A name is stopped as that name: the list of who cannot post may not say whose it is."""
-    is_name = actor.is_local and await aliases.is_alias(conn, actor.id)
-    stop = memberships.stop_name if is_name else memberships.set_stop
+    stop = memberships.stop_name if await _is_name(conn, actor) else memberships.set_stop
     await stop(conn, community.id, actor.id, until, reason)
 
 
-async def _require_stoppable_member(
+async def _is_name(conn: Connection, actor: Actor) -> bool:
+    return actor.is_local and await aliases.is_alias(conn, actor.id)
+
+
+async def _require_may_stop(
     conn: Connection, moderator: Moderator, community: Community, actor: Actor
-) -> Membership:
+) -> None:
+    """A name for one thread of this community any moderator may stop, whoever is behind it: what
+    were refused, or not found, would tell that it is a moderator, or that they have left.
+    """
     await require_moderator(conn, community, moderator)
-    person = await person_behind(conn, actor)
-    membership = await memberships.read_membership(conn, community.id, person.id)
+    if await _is_name(conn, actor):
+        if not await aliases.is_of_community(conn, actor.id, community.id):
+            raise NotFound
+        return
+    membership = await memberships.read_membership(conn, community.id, actor.id)
     if membership is None:
         raise NotFound
     await require_stoppable(conn, community, moderator, membership)
-    return membership
 
 
 def check_reason(reason: str) -> str:

@@ -14,7 +14,7 @@ from forum.drafts import check_poll
 from forum.errors import Invalid, NotAllowed, NotFound
 from forum.events import PollTallied, PollVoted
 from forum.outbox import record_event
-from forum.standing import require_participant
+from forum.standing import is_by, require_participant
 from forum.text import PollDraft
 from storage import polls, posts
 from storage.actors import Actor
@@ -35,6 +35,8 @@ async def vote(
     if not voter.is_local:
         raise Invalid("not_here")
     await require_participant(conn, voter, post, now)
+    if await is_by(conn, voter, post):
+        raise NotAllowed("own_poll")
     poll = await _hold(conn, post)
     voted = await polls.read_choices_unfiltered(conn, post.id, voter.id)
     chosen = sorted(set(choices))

@@ -8,6 +8,7 @@ from forum import access, policy
 from forum.errors import NotAllowed, NotFound
 from storage import accounts, actors, aliases, blocks, communities, memberships
 from storage.actors import Actor
+from storage.audience import Viewer
 from storage.communities import Community
 from storage.db import Connection
 from storage.memberships import Membership
@@ -20,6 +21,11 @@ async def person_behind(conn: Connection, actor: Actor) -> Actor:
     if owner_id is None:
         return actor
     return await actors.read_unfiltered(conn, owner_id) or actor
+
+
+async def is_by(conn: Connection, actor: Actor, post: Post) -> bool:
+    """Whether this person wrote the post, under whatever name."""
+    return await aliases.is_name_of(conn, Viewer(actor.id), post.author_id)
 
 
 async def require_active(conn: Connection, actor: Actor) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from forum import consents, reactions
-from forum.standing import community_of
+from forum.errors import NotAllowed
+from forum.standing import community_of, is_by
 from storage.actors import Actor
 from storage.audience import Viewer
 from storage.choices import Choices, read_choices, set_choices
@@ -15,11 +16,13 @@ from storage.threads import Post
 
 
 async def give(conn: Connection, actor: Actor, post: Post, *, now: datetime) -> bool:
-    """Support a post; False when the person does already.
+    """Support a post of somebody else; False when the person does already.
 
     It is told to the post's own server only for somebody who chose that, and who did not take
     back that what they do goes to other servers.
     """
+    if await is_by(conn, actor, post):
+        raise NotAllowed("own_support")
     choices = await read_choices(conn, Viewer(actor.id))
     is_shared = choices.tells_likes
     if is_shared:

@@ -13,7 +13,7 @@ from storage.db import Connection, fetch_all
 class OwnName:
     actor_id: int
     display_name: str
-    thread_id: int
+    thread_id: int | None
     title: str
     created_at: datetime
 
@@ -90,6 +90,15 @@ async def is_name_of(conn: Connection, viewer: Viewer, actor_id: int) -> bool:
     return bool(await conn.fetchval(IS_NAME_OF, viewer.actor_id, actor_id))
 
 
+IS_OF_COMMUNITY = """
+select exists (select 1 from aliases where actor_id = $1 and community_id = $2)
+"""
+
+
+async def is_of_community(conn: Connection, actor_id: int, community_id: int) -> bool:
+    return bool(await conn.fetchval(IS_OF_COMMUNITY, actor_id, community_id))
+
+
 COUNT_LIVE = "select count(*) from aliases where owner_id = $1 and ended_at is null"
 
 
@@ -108,17 +117,17 @@ async def hold_owner(conn: Connection, owner_id: int) -> datetime | None:
 
 
 LIST_OWN = """
-select l.actor_id, a.display_name, p.id as thread_id, p.title, l.created_at
+select l.actor_id, a.display_name, p.id as thread_id, coalesce(p.title, '') as title, l.created_at
 from aliases l
 join actors a on a.id = l.actor_id
-join visible_posts($1::bigint, $2::text) p on p.id = l.thread_id
+left join visible_posts($1::bigint, $2::text) p on p.id = l.thread_id
 where l.owner_id = $1 and l.ended_at is null
 order by l.created_at desc
 """
 
 
 async def list_own(conn: Connection, viewer: Viewer) -> list[OwnName]:
-    """The viewer's names that can still be used."""
+    """The viewer's names that count; without its thread where that is not shown to them."""
     return await fetch_all(conn, OwnName, LIST_OWN, viewer.actor_id, viewer.host)
 
 

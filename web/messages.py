@@ -251,6 +251,7 @@ PROBLEMS: dict[str, str] = {
     "invitation_over": N_("This invitation can no longer be used. Please ask for a new one."),
     "last_owner": N_("You are the only owner. Please make somebody else an owner first."),
     "yourself": N_("You cannot do this to yourself."),
+    "own_support": N_("You cannot support what you wrote yourself."),
     "nobody_asks": N_("This request was taken back or has been answered already."),
     "already_set_up": N_("This server is set up already."),
     "bad_setup_token": N_(

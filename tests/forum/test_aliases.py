@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from forum import accounts, aliases, moderation, mutes
+from forum import accounts, aliases, consents, moderation, mutes, polls, support
+from forum.drafts import PollDraft
+from forum.editing import edit_post
 from forum.errors import Invalid, NotAllowed
 from forum.threads import erase_post, reply
 from storage import aliases as stored
@@ -224,3 +227,71 @@ async def test_a_mute_holds_for_one_name_only_since_it_may_not_tell_more(conn: C
     await mutes.mute_person(conn, timo, name, now=tick())
     lines = await threads.list_threads(conn, Viewer(timo.id), place.id, limit=9)
     assert [line.id for line in lines] == [own.id]
+
+
+async def test_pat18_who_took_back_that_posts_travel_changes_none_under_another_name(
+    conn: Connection,
+) -> None:
+    place, _, rosa = await scene(conn)
+    post = await unnamed(conn, rosa, place)
+    name = await aliases.own_name(conn, rosa, post.author_id)
+    await consents.give(conn, rosa.id, "federation", now=tick())
+    await consents.withdraw(conn, rosa.id, "federation", now=tick())
+    with pytest.raises(NotAllowed, match="federation_withdrawn"):
+        await edit_post(conn, name, post, factories.make_draft("Am I?", "No."), now=tick())
+
+
+async def test_pat18_nobody_supports_reports_or_answers_the_question_of_their_own_name(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    asked = replace(
+        factories.make_draft("Where?", "Vote."),
+        poll=PollDraft(("Here", "There"), is_many=False, ends_at=factories.far_future()),
+    )
+    now = tick() + LATER
+    post = await aliases.start_unnamed_thread(conn, FRESH, rosa, place, asked, now=now)
+    own = await make_thread(conn, rosa, place)
+    for mine in (post, own):
+        with pytest.raises(NotAllowed, match="own_support"):
+            await support.give(conn, rosa, mine, now=tick())
+        with pytest.raises(NotAllowed, match="yourself"):
+            await moderation.report(conn, rosa, mine, "spam", tick())
+    with pytest.raises(NotAllowed, match="own_poll"):
+        await polls.vote(conn, rosa, post, [0], now=now)
+    assert await support.give(conn, owner, post, now=tick())
+    assert await polls.vote(conn, owner, post, [0], now=now)
+
+
+async def test_pat18_a_name_that_counts_is_listed_also_where_its_thread_is_not_shown(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    post, shown = await unnamed(conn, rosa, place), await unnamed(conn, rosa, place)
+    await moderation.remove_post(conn, owner, post, "not here", tick())
+    listed = await stored.list_own(conn, Viewer(rosa.id))
+    assert [(one.actor_id, one.thread_id) for one in listed] == [
+        (shown.author_id, shown.id),
+        (post.author_id, None),
+    ]
+    assert len(listed) == await stored.count_live(conn, rosa.id)
+    assert await stored.list_own(conn, Viewer(owner.id)) == []
+
+
+async def test_pat18_what_a_moderator_may_do_to_a_name_tells_nothing_of_the_person(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    other = await make_person(conn)
+    await join(conn, place, other, role="moderator")
+    for person in (owner, rosa):
+        post = await unnamed(conn, person, place)
+        name = await aliases.own_name(conn, person, post.author_id)
+        until = factories.far_future()
+        await moderation.stop_member(conn, other, place, name, until, "rude", tick())
+        assert await moderation.read_stop(conn, place, name) == moderation.Stop(until)
+        assert await moderation.read_stop(conn, place, person) == moderation.Stop(None)
+        with pytest.raises(NotAllowed, match="stopped"):
+            await make_thread(conn, person, place)
+        await moderation.let_member(conn, other, place, name, "", tick())
+        assert await moderation.read_stop(conn, place, name) == moderation.Stop(None)

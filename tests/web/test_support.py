@@ -7,6 +7,7 @@ from collections.abc import Callable
 from forum import reactions
 from storage.db import Database
 from tests.factories import (
+    SITE,
     join,
     make_community,
     make_person,
@@ -16,6 +17,7 @@ from tests.factories import (
     tick,
 )
 from tests.web.conftest import Browser
+from tests.web.html import Page
 
 Open = Callable[..., Browser]
 
@@ -83,10 +85,11 @@ async def test_pat19_support_is_told_to_another_server_only_by_choice(
     database: Database, browser: Open
 ) -> None:
     async with database.write() as conn:
-        rosa = await make_person(conn)
+        rosa, timo = await make_person(conn), await make_person(conn)
         there = await make_remote_community(conn)
         await join(conn, there, rosa)
-        thread = await make_thread(conn, rosa, there)
+        await join(conn, there, timo)
+        thread = await make_thread(conn, timo, there)
     member, path = await browser().sign_in(rosa), f"/p/{thread.id}/support"
     await member.act(path)
     await member.act(path, take_back="yes")
@@ -117,6 +120,24 @@ async def test_neutral_mode_names_nothing_in_the_tab_and_at_the_top(
     [icon] = [one for one in page.all("link") if one.attributes["rel"] == "icon"]
     assert "/plain." in icon.attributes["href"]
     assert (await member.get(icon.attributes["href"])).status_code == 200
+
+
+async def test_pat10_who_shares_a_screen_leaves_by_one_script_and_no_other_may_run(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        rosa = await make_person(conn)
+    member = await browser().sign_in(rosa)
+    plain = await member.get("/settings")
+    assert "<script" not in plain.text
+    assert "script-src" not in plain.headers["content-security-policy"]
+    await member.send("/settings/noticing", "/settings/noticing", is_neutral="yes")
+    page = await member.get("/settings")
+    [script] = Page(page.text).all("script")
+    source = script.attributes["src"]
+    assert page.headers["content-security-policy"].endswith(f"; script-src {SITE.origin}{source}")
+    assert "location.replace" in (await member.get(source)).text
+    assert "/away" in Page(page.text).links()
 
 
 async def test_leaving_quickly_works_without_a_script_and_tells_the_other_site_nothing(

@@ -11,14 +11,12 @@ from starlette.responses import Response
 
 from forum import access, aliases, erasing, moderation, mutes, support
 from forum.errors import Invalid, NotFound
-from forum.standing import person_behind
 from storage.actors import Actor, read_person_by_id, read_unfiltered
 from storage.aliases import is_name_of
 from storage.audience import moderates
 from storage.communities import CommunityView, read_view
 from storage.db import Connection
 from storage.labels import NO_BADGE, Badge, read_badge
-from storage.memberships import Membership, read_membership
 from storage.reactions import count_bands, list_mine
 from storage.threads import Post, PostView, read_moderated_post, read_post
 from web import respond
@@ -54,7 +52,7 @@ class PostPage:
     is_alias: bool
     may_report: bool
     may_moderate: bool
-    membership: Membership | None
+    stop: moderation.Stop | None
     is_stopped: bool
     tomorrow: str
     support: Support
@@ -239,12 +237,11 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
     is_moderated = post.community_id is not None and await moderates(
         conn, visit.viewer, post.community_id
     )
-    community = membership = None
+    community = stop = None
     if post.community_id is not None:
         community = await read_view(conn, visit.viewer, post.community_id)
-    if is_moderated and post.community_id is not None:
-        person = post.author_id if author is None else (await person_behind(conn, author)).id
-        membership = await read_membership(conn, post.community_id, person)
+    if is_moderated and community is not None and author is not None:
+        stop = await moderation.read_stop(conn, community, author)
     path, anchor = await address_in_thread(visit, conn, post)
     is_own = await is_name_of(conn, visit.viewer, post.author_id)
     view = PostPage(
@@ -259,8 +256,8 @@ async def _page(visit: Visit, conn: Connection, post: Post) -> Response:
         is_alias=author is not None and aliases.is_alias_name(author.name),
         may_report=access.may_report(community),
         may_moderate=is_moderated,
-        membership=membership,
-        is_stopped=membership is not None and (membership.stopped_until or visit.now) > visit.now,
+        stop=stop,
+        is_stopped=stop is not None and (stop.until or visit.now) > visit.now,
         support=await _support(visit, conn, post, community),
         tomorrow=(visit.now + timedelta(days=1)).date().isoformat(),
     )
