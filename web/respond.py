@@ -129,17 +129,22 @@ async def page(
         visit.site, is_private=is_private or needs_token, is_indexed=is_indexed and status == 200
     )
     if has_script:
-        headers = [_with_script(header) for header in headers]
+        headers = [_with_script(header, "'self'") for header in headers]
+    elif visit.member is not None and visit.member.is_neutral:
+        source = visit.site.origin + visit.web.assets.url("leave.js")
+        headers = [_with_script(header, source) for header in headers]
     response = Raw(body, headers, status)
     if visit.new_form_key is not None:
         bind_forms(response, visit.site, visit.new_form_key)
     return response
 
 
-def _with_script(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """The same header; the policy lets one page run scripts of ours."""
+def _with_script(header: tuple[bytes, bytes], source: str) -> tuple[bytes, bytes]:
+    """The same header; the policy lets one page run scripts of ours, or a single one."""
     name, value = header
-    return (name, value + b"; script-src 'self'") if value == POLICY.encode() else header
+    if value != POLICY.encode():
+        return header
+    return name, value + f"; script-src {source}".encode()
 
 
 def render(
