@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.audience import Viewer
-from storage.db import Connection, fetch_all
+from storage.db import Connection, fetch_all, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,14 @@ class OwnName:
     thread_id: int | None
     title: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NameOffer:
+    """Whether a community has names for one thread, and the one that the viewer has in a thread."""
+
+    is_allowed: bool
+    own: str
 
 
 INSERT = """
@@ -177,6 +185,22 @@ IS_ALLOWED = "select allows_aliases from communities where actor_id = $1"
 async def is_allowed(conn: Connection, community_id: int) -> bool:
     """Whether people may post without their name there."""
     return bool(await conn.fetchval(IS_ALLOWED, community_id))
+
+
+READ_OFFER = """
+select c.allows_aliases, coalesce((
+  select a.display_name from aliases l join actors a on a.id = l.actor_id
+  where l.owner_id = $1 and l.thread_id = $3 and l.ended_at is null limit 1), '') as own
+from communities c
+where c.actor_id = $2
+"""
+
+
+async def read_offer(
+    conn: Connection, viewer: Viewer, community_id: int, thread_id: int | None
+) -> NameOffer | None:
+    """What a form for writing offers the viewer in a thread, or for a new one."""
+    return await fetch_one(conn, NameOffer, READ_OFFER, viewer.actor_id, community_id, thread_id)
 
 
 SET_ALLOWED = "update communities set allows_aliases = $2 where actor_id = $1"

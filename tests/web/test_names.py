@@ -81,3 +81,28 @@ async def test_pat18_a_reply_without_a_name_is_asked_about_once_and_labelled(
     gone = await rosa.send(more, f"{more}/delete")
     assert gone.status_code == 303
     assert (await browser().get(path)).status_code in (404, 410)
+
+
+async def test_pat18_the_form_below_a_thread_keeps_to_the_name_that_one_has_there(
+    people: tuple[Actor, Actor], database: Database, browser: Open
+) -> None:
+    owner, person = people
+    rosa, other = await browser().sign_in(person), await browser().sign_in(owner)
+    posted = await rosa.send("/c/place/new", "/c/place/new", title="A", source="B", unnamed="yes")
+    path = posted.headers["location"].partition("?")[0]
+    ticks = {}
+    for who in (rosa, other):
+        for at in (path, f"{path}/reply"):
+            page = await who.page(at)
+            [box] = [one for one in page.all("input") if one.attributes.get("name") == "unnamed"]
+            ticks[who, at] = "checked" in box.attributes
+    assert list(ticks.values()) == [True, True, False, False]
+    assert "You have a name in this thread: A member " in (await rosa.get(path)).text
+    await rosa.send(path, f"{path}/reply", source="Still afraid.")
+    async with database.write() as conn:
+        assert await conn.fetchval("select count(distinct author_id) from posts") == 1
+        await conn.execute("update communities set allows_aliases = false")
+    assert 'name="unnamed"' in (await rosa.get(path)).text
+    assert 'name="unnamed"' not in (await other.get(path)).text
+    wrong = await rosa.post(f"{path}/reply", (await rosa.page(path)).form(f"{path}/reply").fields)
+    assert wrong.status_code == 422

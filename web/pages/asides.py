@@ -8,11 +8,12 @@ from markupsafe import Markup
 
 from forum import rules
 from forum.drafts import ABOUT
-from storage.aliases import is_allowed
+from storage.aliases import NameOffer
 from storage.communities import CommunityView, read_rules
 from storage.db import Connection
 from storage.memberships import read_membership
 from web.pages.joining import must_accept_rules, own, rules_agreed
+from web.pages.threads import read_name_offer
 from web.visit import Visit
 
 
@@ -24,11 +25,16 @@ class Asides:
     rules: Markup
     rules_version: int
     must_say_about: bool
-    offers_alias: bool
+    name: NameOffer | None
 
 
 async def asides_of(
-    visit: Visit, conn: Connection, community: CommunityView, *, is_thread: bool
+    visit: Visit,
+    conn: Connection,
+    community: CommunityView,
+    *,
+    is_thread: bool,
+    thread_id: int | None = None,
 ) -> Asides:
     known = await read_membership(conn, community.id, visit.require_member().actor_id)
     cares = known is not None and known.label == "cares_for"
@@ -39,7 +45,7 @@ async def asides_of(
         rules=Markup("" if found is None else found.html),  # noqa: S704 - cleaned when stored
         rules_version=0 if found is None else found.version,
         must_say_about=cares and is_thread,
-        offers_alias=community.is_local and await is_allowed(conn, community.id),
+        name=await read_name_offer(visit, conn, community, thread_id),
     )
 
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from forum.consents import why_not_send
 from forum.errors import NotFound
 from forum.reach import read_reach
+from storage.aliases import NameOffer, read_offer
 from storage.audience import UNKNOWN_SERVER
 from storage.communities import CommunityView, read_view
 from storage.conversations import read_conversation
@@ -55,6 +56,7 @@ class ThreadPage:
     is_first: bool
     after: str
     writing: Writing
+    name: NameOffer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,15 @@ async def writing_of(
     return Writing("", "", box, submission or new_key())
 
 
+async def read_name_offer(
+    visit: Visit, conn: Connection, community: CommunityView, thread_id: int | None
+) -> NameOffer | None:
+    """Names for one thread are had in communities of this server only."""
+    if not community.is_local:
+        return None
+    return await read_offer(conn, visit.viewer, community.id, thread_id)
+
+
 async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
     after = read_path(visit.query("after")) or []
     after = after if after[:1] == [thread_id] else []
@@ -168,6 +179,10 @@ async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
     if after:
         root = await read_post(conn, visit.viewer, thread_id)
         title = root.title if root is not None else ""
+    writing = await writing_of(visit, conn, community)
+    name = None
+    if writing.reach is not None and community is not None:
+        name = await read_name_offer(visit, conn, community, thread_id)
     view = ThreadPage(
         id=thread_id,
         title=title,
@@ -180,7 +195,8 @@ async def _build(visit: Visit, conn: Connection, thread_id: int) -> Response:
         language=content.language or visit.words.locale,
         is_first=not after,
         after=content.next,
-        writing=await writing_of(visit, conn, community),
+        writing=writing,
+        name=name,
     )
     is_indexed = community is not None and community.indexed and community.readers == "anyone"
     return await respond.page(
