@@ -10,13 +10,18 @@ from storage.actors import find_local_unfiltered
 from storage.db import Database
 from tests.factories import join, make_community, make_person, make_reply, make_thread
 from tests.web.conftest import Browser
-from web.routes import DONE, SHOWN
+from web.routes import DONE, SHOWN, WAITED_FOR
 
 Open = Callable[..., Browser]
 
-UNKNOWN = {"name": "nowhere_at_all", "id": "117651958925082903"}
+UNKNOWN = {"name": "nowhere_at_all", "id": "117651958925082903", "n": "0"}
 OWN = ("{name}", "{id}")
-ABOUT_SOMETHING = [path for path, _ in SHOWN if any(part in path for part in OWN)]
+# What is below the settings is the visitor's own: who is nobody is asked to sign in.
+ABOUT_SOMETHING = [
+    path
+    for path in [*(path for path, _ in SHOWN), *(path for path, _ in WAITED_FOR)]
+    if any(part in path for part in OWN) and not path.startswith("/settings/")
+]
 EXTRAS = ("", "?before=1-1", "?after=1.2", "?to=117651958925082903", "?done=joined")
 ACTS = [path for path, _ in DONE if any(part in path for part in OWN)]
 
@@ -37,7 +42,10 @@ async def arrange(database: Database) -> tuple[dict[str, str], dict[str, str]]:
         await join(conn, hidden, left, state="left")
         refused = await make_person(conn, "refused")
         await join(conn, hidden, refused, state="refused")
-    return {"name": "harbour", "id": str(thread.id)}, {"name": "harbour", "id": str(reply.id)}
+    return (
+        {"name": "harbour", "id": str(thread.id), "n": "0"},
+        {"name": "harbour", "id": str(reply.id), "n": "0"},
+    )
 
 
 async def visitors(database: Database, browser: Open) -> dict[str, Browser]:
