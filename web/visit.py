@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from forum import access
 from forum.errors import ForumError, NotFound
 from forum.limits import require_below
 from forum.ports import Services
@@ -141,6 +142,12 @@ class Visit:
         """Raises SignInFirst."""
         if self.member is None:
             raise SignInFirst
+        return self.member
+
+    def require_admin(self) -> Member:
+        """The administrator; to everybody else there is no such page."""
+        if self.member is None or not access.may_administer(self.member):
+            raise NotFound
         return self.member
 
     async def count(self, kind: str, *, most: int, per: timedelta) -> None:

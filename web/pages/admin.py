@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from forum import access, accounts, policy, setup
-from forum.errors import NotFound
+from forum import accounts, policy, setup
 from forum.text import compose_text
 from storage.accounts import WaitingAccount, list_waiting
 from storage.db import Connection
 from storage.instances import Instance, list_decided
 from storage.reports import MessageReport, list_of_messages, list_open
-from storage.sessions import Member
 from storage.site import SiteRow, read_site
 from web import respond
 from web.pages.moderation import REPORTS, ShownReport, shown
@@ -42,7 +40,7 @@ class AdminPage:
 
 
 async def show_admin(visit: Visit, conn: Connection) -> Response:
-    _require_admin(visit)
+    visit.require_admin()
     view = AdminPage(
         site=await read_site(conn),
         waiting=await list_waiting(conn, limit=WAITING),
@@ -59,7 +57,7 @@ async def show_admin(visit: Visit, conn: Connection) -> Response:
 
 async def save_facts(visit: Visit) -> Response:
     """Name, contact, the text about the server, and who can make an account."""
-    admin, form, services = _require_admin(visit), visit.form, visit.services
+    admin, form, services = visit.require_admin(), visit.form, visit.services
     title = form.line("title", most=100, least=1)
     contact = form.line("contact", most=200, least=1)
     signup = form.choice("signup", setup.SIGNUPS)
@@ -80,7 +78,7 @@ async def save_facts(visit: Visit) -> Response:
 
 async def choose_mode(visit: Visit) -> Response:
     """With which other servers posts are exchanged, and whether they must say who they are."""
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     mode = form.choice("federation_mode", policy.MODES)
     with form.checked():
         form.stop_if_wrong()
@@ -95,7 +93,7 @@ async def choose_mode(visit: Visit) -> Response:
 
 async def decide_server(visit: Visit) -> Response:
     """Block, unblock or allow one server."""
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     host = form.line("host", most=260, least=1)
     decision = form.choice("decision", DECISIONS)
     reason = form.text("reason", most=LONGEST_REASON)
@@ -114,16 +112,9 @@ async def decide_server(visit: Visit) -> Response:
 
 async def approve(visit: Visit) -> Response:
     """Let a new account in."""
-    admin = _require_admin(visit)
+    admin = visit.require_admin()
     person = read_id(visit.form.values.get("person", "")) or 0
     async with visit.services.database.write() as conn:
         link = f"{visit.site.origin}/sign-in"
         await accounts.let_in(conn, admin, person, visit.now, link=link)
     return respond.redirect(visit, "/admin", done="approved", anchor="accounts")
-
-
-def _require_admin(visit: Visit) -> Member:
-    """The administrator; to everybody else there is no such page."""
-    if visit.member is None or not access.may_administer(visit.member):
-        raise NotFound
-    return visit.member

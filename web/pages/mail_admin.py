@@ -8,13 +8,12 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from forum import access, mail
+from forum import mail
 from forum.errors import Invalid, NotFound
 from forum.ports import MailFailed
 from storage import mails, smtp, tokens
 from storage.db import Connection
 from storage.mails import WaitingMail
-from storage.sessions import Member
 from storage.smtp import Smtp
 from web import respond
 from web.mail_words import compose, kind_words
@@ -50,7 +49,7 @@ async def show_mail_settings(visit: Visit, conn: Connection) -> Response:
 
 async def save_mail_settings(visit: Visit) -> Response:
     """Keep them; they are used once a test has arrived."""
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     settings = Smtp(
         host=form.line("host", most=253, least=1),
         port=form.whole("port", least=1, most=65535),
@@ -77,7 +76,7 @@ async def save_mail_settings(visit: Visit) -> Response:
 
 async def send_test(visit: Visit) -> Response:
     """Send a mail now, and tell what came of it."""
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     address = form.line("address", most=LONGEST, least=3)
     with form.checked():
         form.stop_if_wrong()
@@ -97,21 +96,21 @@ async def send_test(visit: Visit) -> Response:
 
 
 async def show_arrived(visit: Visit, conn: Connection) -> Response:
-    _require_admin(visit)
+    visit.require_admin()
     if await tokens.read(conn, "mail_test", visit.name("token"), visit.now) is None:
         raise NotFound
     return await _page(visit, conn, "admin_mail_arrived.html", LinkView(visit.name("token")))
 
 
 async def confirm_arrived(visit: Visit) -> Response:
-    admin = _require_admin(visit)
+    admin = visit.require_admin()
     async with visit.services.database.write() as conn:
         await mail.end_test(conn, admin, visit.name("token"), visit.now)
     return respond.redirect(visit, "/admin/mail", done="mail_works")
 
 
 async def throw_away(visit: Visit) -> Response:
-    admin, identifier = _require_admin(visit), _named(visit)
+    admin, identifier = visit.require_admin(), _named(visit)
     async with visit.services.database.write() as conn:
         await mail.throw_away(conn, admin, identifier)
     return respond.redirect(visit, "/admin/mail", anchor="waiting")
@@ -119,7 +118,7 @@ async def throw_away(visit: Visit) -> Response:
 
 async def try_again(visit: Visit) -> Response:
     """Begin anew with one that was given up."""
-    admin, identifier = _require_admin(visit), _named(visit)
+    admin, identifier = visit.require_admin(), _named(visit)
     async with visit.services.database.write() as conn:
         await mail.try_again(conn, admin, identifier, visit.now)
     return respond.redirect(visit, "/admin/mail", done="mail_again", anchor="waiting")
@@ -127,7 +126,7 @@ async def try_again(visit: Visit) -> Response:
 
 async def see_link(visit: Visit) -> Response:
     """Show the invitation that stands in one, to hand it over in another way; this is noted."""
-    admin, identifier = _require_admin(visit), _named(visit)
+    admin, identifier = visit.require_admin(), _named(visit)
     await visit.count("mail_link", most=LINKS_PER_HOUR, per=timedelta(hours=1))
     async with visit.services.database.write() as conn:
         link = await mail.see_link(conn, admin, identifier, visit.now)
@@ -138,7 +137,7 @@ async def see_link(visit: Visit) -> Response:
 async def _settings_page(
     visit: Visit, conn: Connection, links: Mapping[int, str] | None = None
 ) -> Response:
-    _require_admin(visit)
+    visit.require_admin()
     waiting = [
         ShownMail(
             mail=one,
@@ -166,10 +165,3 @@ def _named(visit: Visit) -> int:
     if identifier is None:
         raise NotFound
     return identifier
-
-
-def _require_admin(visit: Visit) -> Member:
-    """The administrator; to everybody else there is no such page."""
-    if visit.member is None or not access.may_administer(visit.member):
-        raise NotFound
-    return visit.member

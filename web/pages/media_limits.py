@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from forum import access, media
-from forum.errors import NotFound
+from forum import media
 from storage.db import Connection
 from storage.media import bytes_of_all
-from storage.sessions import Member
 from storage.site import MediaLimits, read_media_limits
 from web import respond
 from web.visit import Visit
@@ -27,7 +25,7 @@ class Files:
 
 
 async def show_media_limits(visit: Visit, conn: Connection) -> Response:
-    _require_admin(visit)
+    visit.require_admin()
     view = Files(await read_media_limits(conn), await bytes_of_all(conn) // media.MEGABYTE)
     status = 422 if visit.form.errors else 200
     return await respond.page(
@@ -36,7 +34,7 @@ async def show_media_limits(visit: Visit, conn: Connection) -> Response:
 
 
 async def save_media_limits(visit: Visit) -> Response:
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     limits = MediaLimits(
         person_quota_mb=form.whole("person", least=0, most=MOST_MEGABYTES),
         media_quota_mb=form.whole("all", least=0, most=MOST_MEGABYTES),
@@ -48,9 +46,3 @@ async def save_media_limits(visit: Visit) -> Response:
         return respond.redirect(visit, "/admin/files", done="saved")
     async with visit.services.database.read() as conn:
         return await show_media_limits(visit, conn)
-
-
-def _require_admin(visit: Visit) -> Member:
-    if visit.member is None or not access.may_administer(visit.member):
-        raise NotFound
-    return visit.member

@@ -7,10 +7,9 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from forum import access, accounts, mail, setup, site_invitations
+from forum import accounts, mail, setup, site_invitations
 from forum.errors import NotFound
 from storage.db import Connection
-from storage.sessions import Member
 from storage.site import SiteRow, read_site
 from storage.site_invitations import SiteInvitation
 from web import respond
@@ -43,7 +42,7 @@ async def show_sign_up_settings(visit: Visit, conn: Connection) -> Response:
 
 
 async def save_sign_up_settings(visit: Visit) -> Response:
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     question = form.text("question", most=setup.QUESTION_LENGTH)
     minimum_age = form.whole("minimum_age", least=setup.AGES.start, most=setup.AGES.stop - 1)
     with form.checked():
@@ -58,7 +57,7 @@ async def save_sign_up_settings(visit: Visit) -> Response:
 
 async def invite(visit: Visit) -> Response:
     """Make a link, shown once and kept nowhere in readable form."""
-    admin, form, link = _require_admin(visit), visit.form, ""
+    admin, form, link = visit.require_admin(), visit.form, ""
     uses = form.whole("uses", least=1, most=site_invitations.USES.stop - 1)
     days = form.whole("days", least=1, most=site_invitations.DAYS.stop - 1)
     with form.checked():
@@ -73,7 +72,7 @@ async def invite(visit: Visit) -> Response:
 
 async def invite_by_mail(visit: Visit) -> Response:
     """Write to a list of addresses: each gets a link of its own, in a mail that names nothing."""
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     addresses = form.text("addresses", most=LONGEST_LIST, least=1)
     days = form.whole("days", least=1, most=site_invitations.DAYS.stop - 1)
     with form.checked():
@@ -91,7 +90,7 @@ async def invite_by_mail(visit: Visit) -> Response:
 
 async def end_invitation(visit: Visit) -> Response:
     """Let one link be used no more, or all of them."""
-    admin, named = _require_admin(visit), visit.form.values.get("link", "")
+    admin, named = visit.require_admin(), visit.form.values.get("link", "")
     async with visit.services.database.write() as conn:
         if named == "all":
             await site_invitations.end_all(conn, admin)
@@ -110,7 +109,7 @@ async def show_reason(visit: Visit, conn: Connection) -> Response:
 
 async def turn_away(visit: Visit) -> Response:
     """Do not open an account that waits."""
-    admin = _require_admin(visit)
+    admin = visit.require_admin()
     person = read_id(visit.form.values.get("person", "")) or 0
     reason = visit.form.text("reason", most=LONGEST_REASON)
     async with visit.services.database.write() as conn:
@@ -121,7 +120,7 @@ async def turn_away(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, conn: Connection, link: str) -> Response:
-    admin = _require_admin(visit)
+    admin = visit.require_admin()
     view = NewPeople(
         site=await read_site(conn),
         link=link,
@@ -139,10 +138,3 @@ def _hash_of(named: str) -> bytes:
         return bytes.fromhex(named)
     except ValueError as error:
         raise NotFound from error
-
-
-def _require_admin(visit: Visit) -> Member:
-    """The administrator; to everybody else there is no such page."""
-    if visit.member is None or not access.may_administer(visit.member):
-        raise NotFound
-    return visit.member

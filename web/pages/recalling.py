@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from forum import access, erasing
-from forum.errors import NotFound
+from forum import erasing
 from storage.db import Connection
-from storage.sessions import Member
 from web import respond
 from web.visit import Visit
 
@@ -15,7 +13,7 @@ LONGEST_REASON = 1000
 
 
 async def show_recall(visit: Visit, conn: Connection) -> Response:
-    _require_admin(visit)
+    visit.require_admin()
     status = 422 if visit.form.errors else 200
     return await respond.page(
         visit, conn, "recall.html", here="admin", status=status, is_private=True
@@ -24,7 +22,7 @@ async def show_recall(visit: Visit, conn: Connection) -> Response:
 
 async def recall(visit: Visit) -> Response:
     """Here all stays; the receipt says what that server answers."""
-    admin, form = _require_admin(visit), visit.form
+    admin, form = visit.require_admin(), visit.form
     host = form.line("host", most=260, least=1)
     reason = form.text("reason", most=LONGEST_REASON, least=1)
     with form.checked():
@@ -34,10 +32,3 @@ async def recall(visit: Visit) -> Response:
         return respond.redirect(visit, f"/receipts/{secret}", done="recalled")
     async with visit.services.database.read() as conn:
         return await show_recall(visit, conn)
-
-
-def _require_admin(visit: Visit) -> Member:
-    """The administrator; to everybody else there is no such page."""
-    if visit.member is None or not access.may_administer(visit.member):
-        raise NotFound
-    return visit.member
