@@ -114,15 +114,25 @@ class KeyCache:
             return fresh
         async with self._database.read() as conn:
             key = await read_key(conn, key_uri)
+        fresh = self._fresh(key_uri)
+        if fresh is not None:
+            return fresh  # fetched meanwhile: what was read may be the one before
         if key is not None:
             _keep(self._known, key_uri, (monotonic() + FRESH_SECONDS, key))
         return key
 
     async def refetch(self, key: Key) -> Key | None:
-        """The key after a look at its server, if it has changed: a rotation. Else None."""
-        if self._refetched.get(key.uri, 0.0) > monotonic():
-            return None
-        _keep(self._refetched, key.uri, monotonic() + REFETCH_SECONDS)
+        """The key after a look at its server, if it has changed: a rotation. Else None.
+
+        Who comes while somebody looks waits for what they see: it is their rotation as well.
+        """
+        latest = self._fresh(key.uri)
+        if latest is not None and latest.public_pem != key.public_pem:
+            return latest
+        if key.uri not in self._running:
+            if self._refetched.get(key.uri, 0.0) > monotonic():
+                return None
+            _keep(self._refetched, key.uri, monotonic() + REFETCH_SECONDS)
         try:
             fresh = await self._fetch_once(key.uri)
         except FederationError:

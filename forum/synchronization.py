@@ -6,6 +6,7 @@ read, or confirms what they asked for; nobody becomes a member who did not ask.
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 
 from forum.errors import Invalid
@@ -18,6 +19,9 @@ from storage.db import Connection
 from storage.followers import Follower
 
 LATELY = timedelta(hours=1)  # what changed since then may still be on its way
+# A list is compared once an hour. A community that lists everybody here makes no more of them than
+# this sign something for it, and of those who did leave all are told of after a few lists.
+MOST_LEAVING = 20
 
 
 async def reconcile(
@@ -30,23 +34,30 @@ async def reconcile(
     if community.is_local:
         raise Invalid("not_elsewhere")
     known = await followers.hold_here_unfiltered(conn, community.id)
-    for person in known:
-        if person.changed_at <= now - LATELY:
-            await _set_right(conn, site, community, person, person.uri in listed, now)
+    settled = [person for person in known if person.changed_at <= now - LATELY]
+    for person in settled:
+        await _set_right(conn, community, person, person.uri in listed, now)
+    leaving = {
+        person.actor_id: person.follow_uri
+        for person in settled
+        if person.state in ("left", "refused") and person.uri in listed
+    }
     strangers = sorted(listed - {person.uri for person in known})
     for actor in await actors.list_by_uris_unfiltered(conn, strangers):
         if actor.is_local and actor.kind == "person":
-            follow_uri = site.follow_uri(actor.id, community.id)
-            await record_event(conn, MembershipLeft(community.id, actor.id, follow_uri))
+            leaving[actor.id] = None
+    for actor_id in _some(list(leaving)):
+        follow_uri = leaving[actor_id] or site.follow_uri(actor_id, community.id)
+        await record_event(conn, MembershipLeft(community.id, actor_id, follow_uri))
+
+
+def _some(people: list[int]) -> list[int]:
+    """By chance, so that the next list reaches others."""
+    return people if len(people) <= MOST_LEAVING else random.sample(people, MOST_LEAVING)
 
 
 async def _set_right(
-    conn: Connection,
-    site: Site,
-    community: Community,
-    person: Follower,
-    is_listed: bool,
-    now: datetime,
+    conn: Connection, community: Community, person: Follower, is_listed: bool, now: datetime
 ) -> None:
     if person.state == "accepted" and not is_listed:
         await memberships.change_state(
@@ -56,6 +67,3 @@ async def _set_right(
         await memberships.change_state(
             conn, community.id, person.actor_id, "accepted", now, when=("asked",)
         )
-    elif person.state in ("left", "refused") and is_listed:
-        follow_uri = person.follow_uri or site.follow_uri(person.actor_id, community.id)
-        await record_event(conn, MembershipLeft(community.id, person.actor_id, follow_uri))

@@ -85,3 +85,16 @@ async def test_a_rotated_key_is_found_each_time_that_it_rotates(emptied: Databas
         assert fresh.public_pem == pem
         known = await cache.find(known.uri)
         assert known.public_pem == pem
+
+
+async def test_all_that_come_while_a_rotated_key_is_looked_at_get_the_new_one(emptied: Database):
+    servers = Servers()
+    cache = KeyCache(emptied, servers.fetch)
+    known = await cache.find("https://there.test/k")
+    servers.answer = key(known.uri, "second")
+    found = await asyncio.gather(*(cache.refetch(known) for _ in range(20)))
+    assert {one and one.public_pem for one in found} == {"second"}
+    late = await cache.refetch(known)  # it read the old key before, and is checked only now
+    assert late is not None
+    assert late.public_pem == "second"
+    assert len(servers.asked) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -245,7 +244,7 @@ class Elsewhere:
         }
         answer = await post_signed(self.here.inbox, activity, values={HEADER: header})
         assert answer.status_code == 202
-        await asyncio.sleep(0.05)
+        await self.here.fed.notes.close()
 
     async def compares(self) -> bool:
         """Let the worker look; whether it asked for the list."""
@@ -307,6 +306,20 @@ async def test_r65_what_changed_within_the_hour_is_left_alone(herd: Elsewhere) -
     assert await herd.state_of(joined) == "accepted"
     assert await herd.state_of(other) == "left"
     assert await herd.left_again() == []
+
+
+async def test_r65_a_community_that_lists_everybody_makes_only_some_of_them_sign(
+    herd: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forum.synchronization.MOST_LEAVING", 3)
+    people = [await herd.follower("left") for _ in range(3)]
+    people += [await herd.follower("") for _ in range(3)]
+    herd.lists(*people)
+    await herd.says(*people)
+    assert await herd.compares()
+    told = await herd.left_again()
+    assert len(set(told)) == len(told) == 3
+    assert set(told) <= {person.id for person in people}
 
 
 async def test_r65_nothing_is_asked_while_both_count_the_same(herd: Elsewhere) -> None:
