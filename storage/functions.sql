@@ -149,9 +149,13 @@ language sql stable as $$
     and (m.until is null or m.until > now())
 $$;
 
+-- A function with the same name and another result cannot be replaced, and a start would fail: so it
+-- has another name than the one that gave the mutes themselves.
+drop function if exists mutes_hiding(bigint, bigint, text, text, text, jsonb);
+
 -- One row if what that author says falls under something that this person has muted. Nobody hides
 -- what they wrote themselves.
-create or replace function mutes_hiding(
+create or replace function hidden_by_mutes(
   viewer_actor bigint, author bigint, title text, note text, html text, parts jsonb)
 returns setof integer language sql stable as $$
   select 1
@@ -212,7 +216,7 @@ create or replace function wanted_posts(viewer_actor bigint, viewer_host text)
 returns setof posts language sql stable as $$
   select p.* from visible_posts(viewer_actor, viewer_host) p
   where viewer_actor is null or not exists (
-    select 1 from mutes_hiding(
+    select 1 from hidden_by_mutes(
       viewer_actor, p.author_id, p.title, p.content_note, p.html, p.parts))
 $$;
 

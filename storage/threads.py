@@ -199,7 +199,7 @@ select p.id, p.uri, p.url, p.kind, p.author_id, p.community_id, p.thread_id, p.p
   case when m.role = 'professional' then m.role_until end as professional_until,
   exists (select 1 from aliases l where l.actor_id = p.author_id) as is_alias,
   exists (
-    select 1 from mutes_hiding(
+    select 1 from hidden_by_mutes(
       $1::bigint, p.author_id, p.title, p.content_note, p.html, p.parts)) as is_muted,
   p.parts
 from visible_posts($1::bigint, $2::text) p
@@ -224,7 +224,7 @@ async def read_thread(
 LIST_MARKS = """
 select p.id, p.version, a.display_name as author_display, p.community_id,
   exists (
-    select 1 from mutes_hiding(
+    select 1 from hidden_by_mutes(
       $1::bigint, p.author_id, p.title, p.content_note, p.html, p.parts)) as is_muted
 from visible_posts($1::bigint, $2::text) p
 join actors a on a.id = p.author_id
