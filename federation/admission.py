@@ -2,7 +2,8 @@
 
 A sender that is told 503 with Retry-After comes again later; one that waits in a long queue gives
 up, comes again as well, and has cost the work twice. Who is counted is the server that the
-signature names, before anything is checked: naming another one only uses up that one's places.
+signature names, before anything is checked; what turns out not to fit its key waits elsewhere while
+that server is asked, so that naming another one keeps out nobody whose signature fits.
 """
 
 from __future__ import annotations
@@ -134,6 +135,18 @@ class Visit:
             raise self._admission.full()
         self._room.take(self._host)
         self._is_in = True
+
+    def step_aside(self) -> None:
+        """Wait where strangers wait: its signature does not fit the key that is known. Raises Full.
+
+        Whoever names a key of another server would else fill the places of that server.
+        """
+        if self._room is self._admission.strangers:
+            return
+        self._room.leave(self._host)
+        self._is_in = False
+        self._room = self._admission.strangers
+        self.come_in()
 
 
 class Admission:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from federation.address import canonical_host
@@ -14,11 +15,18 @@ from storage.keys import Key
 Scope = Any  # of ASGI
 
 
-async def authenticate(fed: Federation, scope: Scope, body: bytes | None) -> Key | None:
+def _stay() -> None:
+    """It waits where it is."""
+
+
+async def authenticate(
+    fed: Federation, scope: Scope, body: bytes | None, step_aside: Callable[[], None] = _stay
+) -> Key | None:
     """The key that signed this request, with its actor; None if it is not signed.
 
-    `body` is the raw body of a POST, None for GET. Raises BadSignature; Unreachable or Gone when
-    the key could not be fetched; NotAllowed, before anything is fetched, for a refused server.
+    `body` is the raw body of a POST, None for GET; `step_aside` is as for `find_signer`. Raises
+    BadSignature; Unreachable or Gone when the key could not be fetched; NotAllowed, before anything
+    is fetched, for a refused server.
     """
     path = scope.get("raw_path") or scope["path"].encode()
     message = Message(
@@ -35,13 +43,16 @@ async def authenticate(fed: Federation, scope: Scope, body: bytes | None) -> Key
     _require_our_host(fed, message)
     if _host_of(signed) == fed.site.host:
         raise BadSignature("own_key")
-    return await find_signer(fed, signed)
+    return await find_signer(fed, signed, step_aside)
 
 
-async def find_signer(fed: Federation, signed: Signed) -> Key:
+async def find_signer(
+    fed: Federation, signed: Signed, step_aside: Callable[[], None] = _stay
+) -> Key:
     """The key that made a signature, stored or fetched; fetched once more if it does not fit.
 
-    Raises as `authenticate` does.
+    `step_aside` is called before that: nothing shows yet that the named server sent it. Raises as
+    `authenticate` does.
     """
     host = _host_of(signed)
     if host != fed.site.host:
@@ -52,6 +63,7 @@ async def find_signer(fed: Federation, signed: Signed) -> Key:
         raise BadSignature("key") from None
     if is_signed_by(load_public_key(key.public_pem), signed):
         return key
+    step_aside()
     rotated = await fed.keys.refetch(key)
     if rotated is None or not is_signed_by(load_public_key(rotated.public_pem), signed):
         raise BadSignature

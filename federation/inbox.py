@@ -91,7 +91,7 @@ class Inbox:
             with self.fed.admission.visit(scope["headers"]) as visit:
                 content = await body.read(visit)
                 visit.come_in()
-                await _take(self.fed, scope, content)
+                await _take(self.fed, scope, content, visit)
         except Full as full:
             await body.drain()
             return _refuse(scope, 503, "full", retry_after=full.retry_after)
@@ -148,9 +148,9 @@ def routes(fed: Federation) -> list[Route]:
     return [Route(path, Inbox(fed), methods=["POST"]) for path in paths]
 
 
-async def _take(fed: Federation, scope: Scope, body: bytes) -> None:
+async def _take(fed: Federation, scope: Scope, body: bytes, visit: Visit) -> None:
     try:
-        key = await authenticate(fed, scope, body)
+        key = await authenticate(fed, scope, body, visit.step_aside)
     except Gone as error:
         if error.is_final and _is_departure(body):
             await _keep_goodbye(fed, body)

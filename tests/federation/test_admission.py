@@ -25,7 +25,7 @@ from federation.admission import (
 )
 from storage.db import Database
 from tests.federation.conftest import Here
-from tests.federation.peer import Peer, post_signed, signed_headers
+from tests.federation.peer import KEYS, Peer, post_signed, signed_headers
 from tests.federation.test_inbox import note
 
 MINE = KNOWN_PER_HOST
@@ -149,6 +149,29 @@ async def test_who_waits_for_an_unknown_key_keeps_only_its_own_server_waiting(
     assert (await post_signed(here.inbox, note(peer, bea, 2))).status_code == 202
     answered.set()
     assert await statuses_of(tasks) == {202}
+
+
+async def test_who_only_names_the_key_of_a_server_keeps_none_of_its_places(here: Here, peer: Peer):
+    ada = peer.actor("ada")
+    assert (await post_signed(here.inbox, note(peer, ada, 0))).status_code == 202
+    answered = asyncio.Event()
+
+    async def hang(_: Any, __: Any) -> bool:
+        await answered.wait()
+        return False
+
+    peer.behaviour = hang
+    known, strangers = here.fed.admission.known, here.fed.admission.strangers
+    pretended = [
+        asyncio.create_task(post_signed(here.inbox, note(peer, ada, number), key=KEYS[1]))
+        for number in range(1, STRANGERS_PER_HOST + 1)
+    ]
+    await until(lambda: strangers.taken == STRANGERS_PER_HOST)
+    assert known.taken == 0
+    assert (await post_signed(here.inbox, note(peer, ada, 99))).status_code == 202
+    answered.set()
+    assert await statuses_of(pretended) == {401}
+    assert (known.taken_by, strangers.taken_by) == ({}, {})
 
 
 async def test_a_server_whose_activities_nobody_works_off_is_asked_to_wait(
