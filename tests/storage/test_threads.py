@@ -116,3 +116,18 @@ async def test_the_last_page_of_a_wholly_erased_thread_is_gone(conn: Connection)
     await erase_post(conn, person, thread, now=factories.tick())
     assert await threads.read_page_version(conn, thread.id) is None
     assert await threads.read_thread(conn, NOBODY, thread.id, limit=10) == []
+
+
+async def test_home_takes_its_candidates_from_the_index_of_each_community(conn: Connection) -> None:
+    """In the order of that index: however old a community is, its newest threads are read only."""
+    for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
+        await conn.execute(f"set local {setting} = off")
+    for plans in ("force_custom_plan", "force_generic_plan"):
+        await conn.execute(f"set local plan_cache_mode = {plans}")
+        await conn.execute(f"prepare candidates as {home.LIST_HOME}")
+        rows = await conn.fetch("explain execute candidates(1, 'infinity', 9, 20)")
+        await conn.execute("deallocate candidates")
+        plan = [row[0].strip() for row in rows]
+        at = next(n for n, line in enumerate(plan) if "posts_community_active" in line)
+        assert "Limit" in plan[at - 1], plan
+        assert "ROW(active_at, id) <" in plan[at + 1], plan
