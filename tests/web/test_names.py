@@ -106,3 +106,22 @@ async def test_pat18_the_form_below_a_thread_keeps_to_the_name_that_one_has_ther
     assert 'name="unnamed"' not in (await other.get(path)).text
     wrong = await rosa.post(f"{path}/reply", (await rosa.page(path)).form(f"{path}/reply").fields)
     assert wrong.status_code == 422
+
+
+async def test_pat18_a_moderator_stops_a_name_from_its_post_and_sees_that_name_stopped(
+    people: tuple[Actor, Actor], browser: Open
+) -> None:
+    owner, person = people
+    rosa, other = await browser().sign_in(person), await browser().sign_in(owner)
+    posted = await rosa.send("/c/place/new", "/c/place/new", title="A", source="B", unnamed="yes")
+    path = posted.headers["location"].partition("?")[0].replace("/t/", "/p/")
+    own = await rosa.send("/c/place/new", "/c/place/new", title="E", source="F")
+    mine = own.headers["location"].partition("?")[0].replace("/t/", "/p/")
+    stopped = await other.send(path, f"{path}/stop", until="2099-01-01", reason="rude")
+    assert stopped.status_code == 303
+    assert "cannot post until" in (await other.get(path)).text
+    assert "cannot post until" not in (await other.get(mine)).text
+    refused = await rosa.send("/c/place/new", "/c/place/new", title="C", source="D")
+    assert "You cannot post in this community for now." in refused.text
+    await other.send(path, f"{path}/let")
+    assert "cannot post until" not in (await other.get(path)).text
