@@ -6,13 +6,13 @@ from datetime import datetime
 
 from forum.closing import close_again
 from forum.threads import erase_post
-from storage import erased
+from storage import erased, media
 from storage.actors import read_unfiltered
 from storage.db import Connection
 
 
 async def apply(conn: Connection, hashes: list[bytes], now: datetime) -> int:
-    """Take over these hashes; how many posts and accounts had come back and are gone again.
+    """Take over these hashes; how many posts, files and accounts had come back and are gone again.
 
     Only what was not known here is looked for: after a start without a restore there is nothing.
     """
@@ -24,7 +24,8 @@ async def apply(conn: Connection, hashes: list[bytes], now: datetime) -> int:
         author = await read_unfiltered(conn, post.author_id)
         if author is not None:
             await erase_post(conn, author, post, now=now)
+    files = await media.drop_erased(conn, unknown)
     people = await erased.list_actors_unfiltered(conn, unknown)
     for actor_id in people:
         await close_again(conn, actor_id, now)
-    return len(found) + len(people)
+    return len(found) + files + len(people)

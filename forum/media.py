@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from forum import access
-from forum.errors import Invalid, NotFound
+from forum.errors import Invalid, NotAllowed, NotFound
 from forum.pictures import HEAD_BYTES, Kind, Made, PictureRefused, Pictures, recognise
 from forum.site import Site
 from forum.standing import person_behind
-from storage import media
+from storage import accounts, erased, media
 from storage import site as sites
 from storage.actors import Actor
 from storage.audience import Viewer
@@ -39,7 +39,7 @@ MOST_FILES = 4
 ALT_LIMIT = 1500
 FIELD = "file"
 WAITING_KEPT = timedelta(days=1)  # until what was chosen is in a post
-UNFINISHED_KEPT = timedelta(hours=1)
+UNFINISHED_KEPT = timedelta(hours=6)  # longer than any form may take to arrive
 BATCH = 500
 PICTURE_TYPES = {"avif": "image/avif", "webp": "image/webp", "jpg": "image/jpeg"}
 
@@ -67,7 +67,7 @@ async def prepare(files: MediaFiles, pictures: Pictures, upload: Path) -> Prepar
     """Make of a received file what is kept; `upload` is gone afterwards. Not in a transaction.
 
     Raises Invalid: file_kind, file_too_large, picture_too_large, picture_broken, server_busy,
-    disk_full.
+    disk_full, file_gone.
     """
     try:
         kind, size = await asyncio.to_thread(_look_at, upload)
@@ -80,6 +80,8 @@ async def prepare(files: MediaFiles, pictures: Pictures, upload: Path) -> Prepar
             await asyncio.to_thread(files.save, name, {variant: upload})
     except PictureRefused as refused:
         raise Invalid(refused.code, field=FIELD) from refused
+    except FileNotFoundError as error:
+        raise Invalid("file_gone", field=FIELD) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise Invalid("disk_full", field=FIELD) from error
@@ -89,6 +91,15 @@ async def prepare(files: MediaFiles, pictures: Pictures, upload: Path) -> Prepar
     return Prepared(name, kind, made)
 
 
+async def require_room(conn: Connection, owner_id: int) -> None:
+    """Asked before anything is made of a file. Raises Invalid: person_quota, server_quota."""
+    limits = await sites.read_media_limits(conn)
+    if await media.bytes_of(conn, owner_id) >= limits.person_quota_mb * MEGABYTE:
+        raise Invalid("person_quota", field=FIELD)
+    if await media.bytes_of_all(conn) >= limits.media_quota_mb * MEGABYTE:
+        raise Invalid("server_quota", field=FIELD)
+
+
 async def keep(
     conn: Connection, owner_id: int, prepared: Prepared, *, alt: str = "", now: datetime
 ) -> Medium:
@@ -96,6 +107,9 @@ async def keep(
 
     A refused one stays a file that nobody can ask for; the caller drops it, or the sweeper does.
     """
+    account = await accounts.read_account(conn, owner_id)
+    if account is None or account.state != "open":
+        raise NotAllowed("suspended")
     medium = _medium(prepared, owner_id, alt, now)
     total = await media.add(conn, medium)
     limits = await sites.read_media_limits(conn)
@@ -182,8 +196,10 @@ async def change(conn: Connection, author: Actor, post_id: int, names: Sequence[
     if new:
         owner = await person_behind(conn, author)
         await bind(conn, owner.id, new, post_id, author.id)
-    if known - set(names):
+    if left_out := known - set(names):
         await media.drop_of_post(conn, post_id, names)
+        for name in left_out:  # an older backup has it, and the post as well
+            await erased.note(conn, f"media:{name}")
 
 
 async def drop_of_post(conn: Connection, post_id: int) -> None:

@@ -84,9 +84,9 @@ async def open_parts(settings: Settings) -> Parts:
         allow_loopback=settings.allow_loopback,
         ca_bundle=settings.ca_bundle,
     )
-    secret, pictures = read_secret(settings), PictureMaker()
+    secret = read_secret(settings)
     cache = MediaFiles(settings.data_dir / MEDIA_CACHE)
-    remote_pictures = RemotePictures(database, clock, federation.client, cache, pictures)
+    remote_pictures = RemotePictures(database, clock, federation.client, cache, PictureMaker())
     services = Services(
         database=database,
         site=site,
@@ -96,7 +96,7 @@ async def open_parts(settings: Settings) -> Parts:
         secret=secret,
         mailer=SmtpMailer(secret),
         media=MediaFiles(settings.data_dir / MEDIA),
-        pictures=pictures,
+        pictures=PictureMaker(),  # of their own: no other server makes members wait
         data_dir=settings.data_dir,
         remote_pictures=remote_pictures,
     )

@@ -189,7 +189,7 @@ async def bind(
 DROP_OF_POST = """
 with gone as (
   delete from media where post_id = $1 and name <> all ($2::text[]) returning name, bytes),
-noted as (insert into media_gone (name) select name from gone)
+noted as (insert into media_gone (name) select name from gone on conflict do nothing)
 update media_use set bytes = bytes - (select sum(g.bytes) from gone g)
 where exists (select 1 from gone)
 """
@@ -203,7 +203,7 @@ async def drop_of_post(conn: Connection, post_id: int, but: Sequence[str] = ()) 
 DROP_WAITING_OF = """
 with gone as (
   delete from media where owner_id = $1 and post_id is null returning name, bytes),
-noted as (insert into media_gone (name) select name from gone)
+noted as (insert into media_gone (name) select name from gone on conflict do nothing)
 update media_use set bytes = bytes - (select sum(g.bytes) from gone g)
 where exists (select 1 from gone)
 """
@@ -214,14 +214,33 @@ async def drop_waiting_of(conn: Connection, owner_id: int) -> None:
     await conn.execute(DROP_WAITING_OF, owner_id)
 
 
+DROP_ERASED = """
+with gone as (
+  delete from media m
+  where substring(sha256(convert_to('media:' || m.name, 'UTF8')) for 16) = any ($1::bytea[])
+  returning m.name, m.bytes),
+noted as (insert into media_gone (name) select name from gone on conflict do nothing),
+sum as (
+  update media_use set bytes = bytes - (select sum(g.bytes) from gone g)
+  where exists (select 1 from gone))
+select count(*) from gone
+"""
+
+
+async def drop_erased(conn: Connection, hashes: Sequence[bytes]) -> int:
+    """Take away files that were erased and are here again; how many. Reads the whole table."""
+    return int(await conn.fetchval(DROP_ERASED, list(hashes)) or 0)
+
+
+# The condition stands twice: what somebody posts in this moment is looked at again, and stays.
 DROP_WAITING = """
 with gone as (
   delete from media
-  where id in (
+  where post_id is null and id in (
     select m.id from media m where m.post_id is null and m.created_at < $1
     order by m.created_at limit $2)
   returning name, bytes),
-noted as (insert into media_gone (name) select name from gone),
+noted as (insert into media_gone (name) select name from gone on conflict do nothing),
 sum as (
   update media_use set bytes = bytes - (select sum(g.bytes) from gone g)
   where exists (select 1 from gone))

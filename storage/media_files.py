@@ -51,6 +51,7 @@ class MediaFiles:
                 target = self.path(name, variant)
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 source.chmod(0o600)
+                os.utime(source)  # a form may have come slowly: it is new from now on
                 _sync(source)
                 source.replace(target)
             _sync(self._root / name[:2])

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from forum import closing, editing, media, moderation, threads
-from forum.errors import Invalid, NotFound
+from forum import closing, editing, erasing_again, media, moderation, threads
+from forum.errors import Invalid, NotAllowed, NotFound
 from forum.media import Chosen, Prepared
 from forum.pictures import Made, PictureMaker
 from forum.text import Draft
+from storage import erased
 from storage import media as stored
 from storage import site as sites
 from storage.actors import Actor
@@ -291,6 +293,61 @@ async def test_files_without_a_row_are_swept_once_they_are_old(
     os.utime(files.path(fresh.name, "original.ogg"), (now.timestamp(), now.timestamp()))
     await media.sweep_strays(database, files, now)
     assert {name for name, _ in files.names()} == {known.name, fresh.name}
+
+
+async def test_a_form_that_came_slowly_loses_no_file(database: Database, files: MediaFiles) -> None:
+    upload, now = received(files, OPUS), datetime.now(UTC)
+    long_ago = (now - timedelta(hours=2)).timestamp()
+    os.utime(upload, (long_ago, long_ago))
+    await media.sweep_strays(database, files, now)
+    prepared = await media.prepare(files, PictureMaker(), upload)
+    await media.sweep_strays(database, files, now + timedelta(hours=2))
+    assert files.path(prepared.name, "original.ogg").exists()
+    with pytest.raises(Invalid, match="file_gone"):
+        await media.prepare(files, PictureMaker(), upload)
+
+
+async def test_who_has_no_room_is_told_before_anything_is_made(
+    conn: Connection, files: MediaFiles
+) -> None:
+    ada = await make_person(conn)
+    await media.require_room(conn, ada.id)
+    await sites.set_media_limits(conn, MediaLimits(person_quota_mb=0, media_quota_mb=1))
+    with pytest.raises(Invalid, match="person_quota"):
+        await media.require_room(conn, ada.id)
+    await sites.set_media_limits(conn, MediaLimits(person_quota_mb=1, media_quota_mb=0))
+    with pytest.raises(Invalid, match="server_quota"):
+        await media.require_room(conn, ada.id)
+
+
+async def test_who_closed_the_account_meanwhile_keeps_no_file(
+    conn: Connection, files: MediaFiles
+) -> None:
+    await make_admin(conn)
+    ada = await make_person(conn)
+    prepared = await sound(files)
+    await closing.close_account(conn, ada, tick())
+    with pytest.raises(NotAllowed):
+        await media.keep(conn, ada.id, prepared, now=tick())
+
+
+async def test_pat05_a_file_that_an_edit_left_out_does_not_come_back_with_a_backup(
+    conn: Connection, files: MediaFiles
+) -> None:
+    ada = await make_person(conn)
+    community = await make_community(conn, ada)
+    medium, kept = await uploaded(conn, files, ada), await uploaded(conn, files, ada)
+    post = await posted(conn, ada, community, medium, kept)
+    parts = Parts((media.attachment_of(SITE, kept, ""),))
+    draft = replace(make_draft("Without"), parts=parts, files=(kept.name,))
+    await editing.edit_post(conn, ada, post, draft, now=far_future())
+    hashes = await erased.take_unwritten(conn, 100)
+    await conn.execute("delete from erased")
+    again = replace(medium, id=medium.id + 1, post_id=post.id)
+    await stored.add(conn, again)  # as an older backup has it
+    assert await erasing_again.apply(conn, hashes, tick()) == 1
+    assert [one.name for one in await stored.list_of_post_unfiltered(conn, post.id)] == [kept.name]
+    assert await stored.bytes_of_all(conn) == kept.bytes
 
 
 async def test_closing_an_account_drops_what_waited(conn: Connection, files: MediaFiles) -> None:

@@ -122,6 +122,8 @@ async def carried_by(
 async def _keep(visit: Visit, upload: Upload) -> Medium:
     """One file, made ours. Raises Invalid with the file field, and TooMany."""
     services, person = visit.services, visit.require_member().actor_id
+    async with services.database.read() as conn:
+        await media.require_room(conn, person)
     await visit.count("file", most=FILES_PER_HOUR, per=timedelta(hours=1))
     prepared = await media.prepare(services.media, services.pictures, upload.path)
     try:

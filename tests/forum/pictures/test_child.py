@@ -130,3 +130,14 @@ def test_upl_02_what_hangs_behind_a_picture_does_not_come_along(tmp_path: Path, 
         file.write(b"<script>alert(1)</script>PK\x05\x06" + SECRET)
     make(source, out)
     assert all(b"script" not in path.read_bytes() for path in out.iterdir())
+
+
+def test_upl_05_a_jpeg_that_repeats_its_scans_is_refused(tmp_path: Path, out: Path) -> None:
+    source = tmp_path / "photo"
+    Image.new("RGB", (64, 64), "teal").save(source, "JPEG", progressive=True)
+    make(source, out)
+    content = source.read_bytes()
+    last = content.rindex(b"\xff\xda")
+    source.write_bytes(content[:last] + content[last:-2] * 400 + content[-2:])
+    with pytest.raises(Refused, match="picture_too_large"):
+        make(source, out)
