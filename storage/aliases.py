@@ -188,7 +188,7 @@ async def is_allowed(conn: Connection, community_id: int) -> bool:
 
 
 READ_OFFER = """
-select c.allows_aliases, coalesce((
+select c.allows_aliases as is_allowed, coalesce((
   select a.display_name from aliases l join actors a on a.id = l.actor_id
   where l.owner_id = $1 and l.thread_id = $3 and l.ended_at is null limit 1), '') as own
 from communities c
