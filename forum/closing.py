@@ -16,7 +16,6 @@ from forum.errors import NotAllowed, NotFound
 from forum.events import AccountClosed, MembershipLeft
 from forum.outbox import record_event
 from forum.passwords import NOBODYS
-from forum.subscriptions import unsubscribe_all
 from storage import accounts, actors, closings, departures, erased, erasures, media, memberships
 from storage import site as sites
 from storage.actors import Actor
@@ -61,7 +60,6 @@ async def _leave(conn: Connection, actor: Actor, now: datetime) -> str:
     await closings.add_posts(conn, erasure_id, actor.id)
     for left in await closings.list_elsewhere_unfiltered(conn, actor.id):
         await record_event(conn, MembershipLeft(left.community_id, actor.id, left.follow_uri))
-    await unsubscribe_all(conn, actor, now)
     await closings.hand_on_communities(conn, actor.id)
     await memberships.end_all(conn, actor.id, now)
     await subscriptions.unsubscribe_all(conn, actor, now)

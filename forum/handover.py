@@ -13,7 +13,7 @@ from forum import access, consents, labels, membership, subscriptions
 from forum.errors import Invalid, NotAllowed
 from forum.site import Site
 from forum.text.characters import one_line
-from storage import accounts, communities, handovers, memberships, modlog, sessions
+from storage import accounts, closings, communities, handovers, media, memberships, modlog, sessions
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
@@ -47,6 +47,8 @@ async def hand_over(
     await subscriptions.unsubscribe_all(conn, actor, now)
     await handovers.hand_over(conn, actor.id, password_hash=password_hash, display_name=name)
     await labels.forget_all(conn, actor)
+    await closings.forget_aliases(conn, actor.id, now)
+    await media.drop_waiting_of(conn, actor.id)
     await _agree_anew(conn, actor, locale, now)
     await modlog.insert(conn, Act(new_id(now), actor.id, "hand_over", now, actor_id=actor.id))
     await sites.bump_epoch(conn)

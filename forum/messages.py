@@ -24,7 +24,7 @@ from forum.threads import Origin, erase_post
 from storage import actors, aliases, conversations, erasures, messages, posts, threads, tombstones
 from storage.actors import Actor
 from storage.audience import Viewer
-from storage.conversations import Conversation
+from storage.conversations import Conversation, Person
 from storage.db import Connection
 from storage.ids import first_id, new_id
 from storage.parts import to_stored
@@ -207,8 +207,18 @@ async def _require_answered(conn: Connection, thread_id: int, author: Actor) -> 
     if all(one.state == "left" for one in others):
         raise NotAllowed("not_yet_answered")
     for one in others:
-        if not one.has_answered and one.state != "left":
+        if not one.has_answered and one.state != "left" and await _is_counted(conn, author, one):
             await _require_few_said(conn, author.id, one.actor_id)
+
+
+async def _is_counted(conn: Connection, author: Actor, person: Person) -> bool:
+    """People here count for everybody here: else the fourth message tells who is in a community.
+
+    Another server is told nothing of what becomes of a message, so what it sends to somebody of
+    the same community comes in.
+    """
+    is_told = author.is_local
+    return is_told or not await conversations.share_a_community(conn, author.id, person.actor_id)
 
 
 async def _require_few_said(conn: Connection, author_id: int, person_id: int) -> None:

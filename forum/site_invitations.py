@@ -8,7 +8,7 @@ from forum import access, mail
 from forum.errors import Invalid
 from forum.invitations import check_addresses
 from forum.site import Site
-from storage import site_invitations
+from storage import mails, site_invitations
 from storage.db import Connection
 from storage.sessions import Member
 from storage.site_invitations import SiteInvitation
@@ -70,3 +70,4 @@ async def end_all(conn: Connection, admin: Member) -> None:
     """Let nobody else make an account by any link that was made until now."""
     access.require_may_administer(admin)
     await site_invitations.end_all(conn)
+    await mails.drop_of_kind(conn, "site_invitation")

@@ -140,7 +140,10 @@ async def read_unfiltered(conn: Connection, community_id: int) -> Community | No
 
 READ_VIEW = f"""
 select {COLUMNS}, r.can_read, m.state as my_state, m.role as my_role,
-  m.stopped_until as my_stopped_until,
+  greatest(m.stopped_until, (
+    select max(s.stopped_until) from aliases l
+    join memberships s on s.actor_id = l.actor_id and s.community_id = c.actor_id
+    where l.owner_id = $1)) as my_stopped_until,
   case when r.can_read then (select b from member_bands(c.actor_id) as b) else 0 end as member_band
 from visible_communities($1::bigint, $2::text) c
 join actors a on a.id = c.actor_id

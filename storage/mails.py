@@ -163,6 +163,14 @@ async def drop_of_account(conn: Connection, account_id: int, kind: str | None = 
     await conn.execute(DROP_OF_ACCOUNT, account_id, kind)
 
 
+DROP_OF_KIND = "delete from mails where kind = $1"
+
+
+async def drop_of_kind(conn: Connection, kind: str) -> None:
+    """What it links to is over."""
+    await conn.execute(DROP_OF_KIND, kind)
+
+
 DROP_OLD = "delete from mails where created_at < $1 or ends_at <= $2"
 
 

@@ -66,7 +66,8 @@ from reports r
 join moderated_posts($1::bigint) p on p.id = r.post_id
 join actors a on a.id = p.author_id
 join actors t on t.id = r.reporter_id
-where r.state = 'open' and r.id > $2 and p.author_id <> $1
+where r.state = 'open' and r.id > $2
+  and p.author_id <> all (array(select n.id from names_of($1::bigint) n))
 order by r.id
 limit $3
 """
@@ -83,7 +84,8 @@ READ = """
 select r.id, r.post_id, r.community_id, r.state
 from reports r
 join posts p on p.id = r.post_id
-where r.id = $2 and p.author_id <> $1
+where r.id = $2
+  and p.author_id <> all (array(select n.id from names_of($1::bigint) n))
   and (exists (select 1 from moderated_posts($1::bigint) m where m.id = p.id)
     or (p.audience = 'direct' and exists (
       select 1 from accounts s where s.actor_id = $1 and s.role = 'admin' and s.state = 'open')))

@@ -11,14 +11,23 @@ from forum.editing import edit_post
 from forum.errors import Invalid, NotAllowed
 from forum.threads import erase_post, reply
 from storage import aliases as stored
-from storage import memberships, modlog, threads
+from storage import communities, memberships, modlog, reports, threads
 from storage.actors import Actor, read_person, read_unfiltered
 from storage.audience import NOBODY, Viewer
 from storage.communities import Community
 from storage.db import Connection
 from storage.threads import Post
 from tests import factories
-from tests.factories import KEYPAIR, SITE, join, make_community, make_person, make_thread, tick
+from tests.factories import (
+    KEYPAIR,
+    SITE,
+    join,
+    make_community,
+    make_moderator,
+    make_person,
+    make_thread,
+    tick,
+)
 
 FRESH = aliases.Fresh(SITE, KEYPAIR)
 LATER = timedelta(days=4)
@@ -295,3 +304,30 @@ async def test_pat18_what_a_moderator_may_do_to_a_name_tells_nothing_of_the_pers
             await make_thread(conn, person, place)
         await moderation.let_member(conn, other, place, name, "", tick())
         assert await moderation.read_stop(conn, place, name) == moderation.Stop(None)
+
+
+async def test_pat18_a_moderator_sees_no_report_of_what_they_wrote_under_a_name(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    helper = await make_moderator(conn, place)
+    post = await unnamed(conn, helper, place)
+    await moderation.report(conn, rosa, post, "harsh", tick())
+    [report] = await reports.list_open(conn, Viewer(owner.id))
+    assert await reports.list_open(conn, Viewer(helper.id)) == []
+    assert await reports.read_report(conn, Viewer(helper.id), report.id) is None
+    assert await reports.read_report(conn, Viewer(owner.id), report.id) is not None
+
+
+async def test_pat18_who_was_stopped_under_a_name_sees_it_where_they_would_write(
+    conn: Connection,
+) -> None:
+    place, owner, rosa = await scene(conn)
+    post, until = await unnamed(conn, rosa, place), factories.far_future()
+    name = await read_unfiltered(conn, post.author_id)
+    assert name
+    await moderation.stop_member(conn, owner, place, name, until, "rude", tick())
+    seen = await communities.read_view(conn, Viewer(rosa.id), place.id)
+    assert seen is not None
+    assert seen.my_stopped_until == until
+    assert (await communities.read_view(conn, Viewer(owner.id), place.id)) != seen

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from forum import consents, handover, membership, rules, subscriptions
+from datetime import timedelta
+
+from forum import aliases, consents, handover, membership, rules, subscriptions
 from forum.text import Rendered
+from storage import aliases as stored_names
 from storage import consents as stored
 from storage import memberships
 from storage.actors import Actor
@@ -14,7 +17,9 @@ from tests.factories import (
     KEYPAIR,
     PASSWORD_HASH,
     SITE,
+    join,
     make_community,
+    make_draft,
     make_person,
     make_remote_community,
     make_site,
@@ -77,3 +82,17 @@ async def test_pat04_who_takes_an_account_over_agrees_anew_and_sees_no_ledger_of
     kept = await memberships.read_membership(conn, community.id, carer.id)
     assert kept is not None
     assert (kept.state, kept.rules_version) == ("accepted", 0)
+
+
+async def test_pat18_names_of_before_belong_to_nobody_afterwards(conn: Connection) -> None:
+    await make_site(conn)
+    carer = await make_person(conn)
+    place = await make_community(conn, await make_person(conn))
+    await join(conn, place, carer)
+    now = tick() + timedelta(days=4)
+    post = await aliases.start_unnamed_thread(
+        conn, aliases.Fresh(SITE, KEYPAIR), carer, place, make_draft("Alone?"), now=now
+    )
+    await hand_over(conn, carer)
+    assert await stored_names.list_own(conn, Viewer(carer.id)) == []
+    assert (await aliases.own_name(conn, carer, post.author_id)).id == carer.id
