@@ -46,8 +46,9 @@ async def receive_move(
         return
     if await moves.was_lately(conn, old.id, new.id, now - REST):
         raise NotAllowed("moved_lately")
-    if moved_to.get(new.id) not in (None, old.id):
-        raise NotAllowed("moved")
+    gone_to = moved_to.get(new.id)
+    if gone_to is not None and (new.is_local or gone_to != old.id):
+        raise NotAllowed("moved")  # somebody here takes their move back themselves
     for actor in (old, new):  # whoever comes back was moved until now
         await require_active(conn, replace(actor, moved_to=None))
     await carry_all(conn, old, new, now, may_enter_closed=may_enter_closed)

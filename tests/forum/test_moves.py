@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from forum import membership, moderation, moves, policy, threads
+from forum import membership, moderation, moves, moving, policy, threads
 from forum.errors import Invalid, NotAllowed
 from storage import actors, memberships
+from storage import moves as stored
 from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Connection, Database
@@ -298,6 +299,19 @@ async def test_nobody_moves_to_an_account_that_has_moved(conn: Connection) -> No
     await move(conn, pair, now=now)
     with pytest.raises(NotAllowed, match=r"^moved$"):
         await move(conn, Pair(second, pair.old), now=now + timedelta(days=8))
+
+
+async def test_a_move_from_elsewhere_does_not_take_back_ones_own(conn: Connection) -> None:
+    pair = await make_pair(conn, is_home=True)
+    now = tick()
+    old = await actors.upsert_remote(conn, replace(pair.old, also_known_as=[pair.new.uri]), now)
+    await moving.move_away(conn, pair.new, old, software="dazzle", now=now)
+    with pytest.raises(NotAllowed, match=r"^moved$"):
+        await move(conn, pair, now=now + timedelta(days=8))
+    before = await stored.read_moved_unfiltered(conn, pair.new.id)
+    assert before == stored.MovedAway(pair.old.id, now)
+    await moving.come_back(conn, pair.new)
+    await move(conn, pair, now=now + timedelta(days=8))
 
 
 async def test_a_suspension_is_not_moved_away_from(conn: Connection) -> None:
