@@ -92,23 +92,27 @@ def read_list(text: str, kind: str) -> list[str]:
     """
     if len(text) > MOST_CHARACTERS:
         raise Invalid("too_long", field="list")
+    filled = (
+        row
+        for row in csv.reader(io.StringIO(text.lstrip("\ufeff")))
+        if any(cell.strip() for cell in row)
+    )
     try:
-        rows = list(islice(csv.reader(io.StringIO(text.lstrip("\ufeff"))), MOST_LINES + 2))
+        rows = list(islice(filled, MOST_LINES + 2))  # a header, and one line too many
     except csv.Error as error:
         raise Invalid("bad_list", field="list") from error
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
     column = 0
     if rows and (header := [cell.strip().lower() for cell in rows[0]]):
         _require_kind(header, kind)
         named = [name for name in ADDRESS_COLUMNS if name in header]
         if named:
             column, rows = header.index(named[0]), rows[1:]
+    if len(rows) > MOST_LINES:
+        raise Invalid("too_many_lines", field="list")
     cells = (row[column] for row in rows if len(row) > column)
     found = list(dict.fromkeys(one_line(cell, ADDRESS_LENGTH) for cell in cells if cell.strip()))
     if not found:
         raise Invalid("missing", field="list")
-    if len(found) > MOST_LINES:
-        raise Invalid("too_many_lines", field="list")
     return found
 
 
@@ -124,10 +128,14 @@ def read_address(line: str) -> Address | None:
 
 
 async def begin(conn: Connection, owner: Actor, kind: str, text: str, now: datetime) -> int:
-    """Take a list in; the id of it. Raises Invalid."""
+    """Take a list in; the id of it, or of the same one that waits already. Raises Invalid."""
     if kind not in KINDS:
         raise Invalid("choose_one", field="kind")
     addresses = read_list(text, kind)
+    await imports.hold_owner(conn, owner.id)
+    same = await imports.find_same_unfiltered(conn, owner.id, kind, addresses)
+    if same is not None:
+        return same
     if await imports.count_waiting(conn, owner.id) >= MOST_WAITING:
         raise Invalid("import_runs", field="list")
     import_id = new_id(now)

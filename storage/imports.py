@@ -64,6 +64,34 @@ async def insert(
     await conn.execute(INSERT_LINES, import_id, list(addresses))
 
 
+HOLD_OWNER = "select actor_id from accounts where actor_id = $1 for no key update"
+
+
+async def hold_owner(conn: Connection, account_id: int) -> None:
+    """Until the transaction ends, nobody else brings a list to this account."""
+    await conn.execute(HOLD_OWNER, account_id)
+
+
+FIND_SAME = """
+select i.id from imports i
+where i.account_id = $1 and i.kind = $2 and i.total = $3 and i.done < i.total
+  and (select array_agg(l.address order by l.number) from import_lines l where l.import_id = i.id)
+    = $4::text[]
+order by i.id desc
+limit 1
+"""
+
+
+async def find_same_unfiltered(
+    conn: Connection, account_id: int, kind: str, addresses: Sequence[str]
+) -> int | None:
+    """A list of this person that waits, with these lines in this order."""
+    found: int | None = await conn.fetchval(
+        FIND_SAME, account_id, kind, len(addresses), list(addresses)
+    )
+    return found
+
+
 COUNT_WAITING = "select count(*) from imports where account_id = $1 and done < total"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from forum import importing
@@ -10,7 +12,7 @@ from storage import blocks, imports, memberships, mutes, subscriptions
 from storage.actors import Actor
 from storage.audience import Viewer
 from storage.communities import Community
-from storage.db import Connection
+from storage.db import Connection, Database
 from storage.imports import Import
 from tests.factories import (
     KEYPAIR,
@@ -71,6 +73,14 @@ def test_ten_thousand_lines_are_a_list() -> None:
         ["Account address,Hide notifications", *(f"a{n}@b.test,true" for n in range(10_000))]
     )
     assert len(importing.read_list(text, "mutes")) == 10_000
+
+
+@pytest.mark.parametrize("header", ["", "Account address,Hide notifications\n"])
+def test_no_line_is_dropped_in_silence_where_many_are_doubles(header: str) -> None:
+    doubled = "a@b.test\n" * 5_000 + "".join(f"a{n}@b.test\n" for n in range(4_999))
+    assert len(importing.read_list(f"{header}{doubled}\n\nlast@b.test", "mutes")) == 5_001
+    with pytest.raises(Invalid, match="too_many_lines"):
+        importing.read_list(f"{header}{doubled}next@b.test\nlast@b.test", "mutes")
 
 
 @pytest.mark.parametrize(
@@ -209,4 +219,37 @@ async def test_a_fifth_list_waits_until_the_others_are_done(conn: Connection) ->
     for kind in importing.KINDS:
         await bring(conn, owner, kind, "a@b.test")
     with pytest.raises(Invalid, match="import_runs"):
-        await importing.begin(conn, owner, "blocks", "a@b.test", tick())
+        await importing.begin(conn, owner, "blocks", "c@d.test", tick())
+
+
+async def test_a_list_that_is_sent_twice_at_once_is_taken_once(database: Database) -> None:
+    async with database.write() as conn:
+        await make_site(conn)
+        owner = await make_person(conn)
+
+    async def send(kind: str) -> int:
+        async with database.write() as conn:
+            return await importing.begin(conn, owner, kind, "a@b.test\nc@d.test", tick())
+
+    ids = await asyncio.gather(*(send("blocks") for _ in range(3)))
+    assert len(set(ids)) == 1
+    assert await send("mutes") not in ids
+    async with database.write() as conn:
+        assert await imports.count_waiting(conn, owner.id) == 2
+        other = await importing.begin(conn, owner, "blocks", "c@d.test\na@b.test", tick())
+        await imports.settle(conn, ids[0], {1: "done", 2: "no_answer"})
+        again = await importing.begin(conn, owner, "blocks", "a@b.test\nc@d.test", tick())
+    assert len({other, again, *ids}) == 3
+
+
+async def test_no_more_lists_wait_than_may_however_fast_they_come(database: Database) -> None:
+    async with database.write() as conn:
+        await make_site(conn)
+        owner = await make_person(conn)
+
+    async def send(number: int) -> int:
+        async with database.write() as conn:
+            return await importing.begin(conn, owner, "blocks", f"a{number}@b.test", tick())
+
+    sent = await asyncio.gather(*map(send, range(6)), return_exceptions=True)
+    assert sum(isinstance(one, Invalid) for one in sent) == 2
