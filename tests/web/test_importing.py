@@ -77,6 +77,17 @@ async def test_pat04_a_file_is_taken_in_the_letters_of_its_program(
         assert "You are a member now." in page.text
 
 
+async def test_pat04_the_page_says_who_learns_of_what_a_list_does(
+    database: Database, browser: Open
+) -> None:
+    async with database.write() as conn:
+        rosa = await make_person(conn, "rosa")
+    page = await (await browser().sign_in(rosa)).page("/settings/import")
+    assert "Nobody is told whom you block or mute." in page.text
+    assert "A community here that you join through a list sees you as a member" in page.text
+    assert "Nobody is told, and" not in page.text
+
+
 NO_LISTS = (
     ("mutes", b"PK\x03\x04\x00\x00", "does not look like a list"),
     ("follows", b"", "Please fill this in"),
