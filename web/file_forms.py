@@ -7,6 +7,7 @@ kept. What somebody called a file is never read.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 from collections.abc import Callable, Mapping
@@ -133,7 +134,8 @@ class FormReader:
 
     def close(self) -> None:
         if self._part.file is not None:
-            self._part.file.close()
+            with contextlib.suppress(OSError):  # no room for the rest of it
+                self._part.file.close()
         for path in (self._part.path, *(upload.path for upload in self.form.uploads)):
             if path is not None:
                 path.unlink(missing_ok=True)
@@ -225,7 +227,10 @@ class FormReader:
     def _end_part(self) -> None:
         part, self._part = self._part, _Part()
         if part.file is not None:
-            part.file.close()
+            try:
+                part.file.close()
+            except OSError as error:  # what was still held back found no room
+                part.code = part.code or _code_of(error)
         if not part.is_file:
             value = part.value.decode("utf-8", "replace")
             self.form.values[part.name] = clean_characters(value)

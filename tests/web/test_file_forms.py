@@ -105,6 +105,27 @@ def test_a_file_that_is_too_large_is_read_past_and_the_words_are_kept(tmp_path: 
     assert len(reading.kept()) == 1
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_disk_that_is_full_is_told_beside_the_file_and_nothing_stays(
+    tmp_path: Path, is_whole: bool
+) -> None:
+    """A small file finds out only when it is closed."""
+
+    def into_the_full() -> Path:
+        path = tmp_path / "incoming"
+        path.symlink_to("/dev/full")
+        return path
+
+    reader = FormReader(KIND, POSTS, incoming=into_the_full, admit=lambda _: None)
+    reader.feed(field("source", "words") + file(b"x" * 100) + (END if is_whole else b""))
+    if is_whole:
+        form = reader.finish()
+        assert (form.errors, form.uploads) == ({"file": "disk_full"}, [])
+        assert form.values == {"source": "words"}
+    reader.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_more_files_than_a_post_carries_are_left_out(reading: Reading) -> None:
     form = reading.feed(file(b"x") * 6 + END).finish()
     assert (len(form.uploads), form.errors) == (4, {"file": "too_many_files"})
