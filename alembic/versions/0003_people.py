@@ -1,8 +1,8 @@
 """People: how they come in, what they choose, what is kept for them and how it goes.
 
 Size and locks: new columns are nullable or have constant defaults, so no table is rewritten; the
-changed checks read `accounts`, `memberships`, `site` and `modlog` once. Questions and answers move
-to columns that hold several; the rows that have one are rewritten.
+changed checks read `accounts`, `memberships`, `site` and `modlog` once, and a new index `actors`.
+Questions and answers move to columns that hold several; the rows that have one are rewritten.
 """
 
 from alembic import op
@@ -357,6 +357,9 @@ create table exports (
 );
 create index exports_account on exports (account_id);
 create index exports_waiting on exports (id) where state = 'waiting';
+
+-- Who is known by an address elsewhere: asked for each line of a list.
+create index actors_host_name on actors (host, lower(name), id) where not is_local;
 
 -- A list that somebody brings from another server, and what became of each line; a worker goes
 -- through it. It goes a week later.
