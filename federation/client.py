@@ -28,7 +28,7 @@ import httpx
 
 from federation.address import Lookup, Target, parse_url, require_allowed
 from federation.dial import Dial, GuardedBackend, dial
-from federation.errors import Malformed, Refused, TooLarge, Unreachable
+from federation.errors import Malformed, NoRoom, Refused, TooLarge, Unreachable
 from federation.knocking import Effort, Knocking, Memory, OwnMemory
 from federation.lookup import look_up
 from federation.signatures.types import Outgoing
@@ -126,7 +126,7 @@ class Client:
         """GET a picture into a file, of at most so many bytes; the body that comes back is empty.
 
         `ask_first` is asked about the host of each hop, and raises if it may not be asked. Raises
-        Malformed for what does not say that it is a picture.
+        Malformed for what does not say that it is a picture, and NoRoom when it cannot be written.
         """
         effort = Effort()
         read = _into(into, most)
@@ -292,7 +292,10 @@ def _into(file: BinaryIO, most: int) -> Read:
             raise Malformed("media_type")
         _require_size(response, most)
         async for chunk in response.aiter_raw():
-            file.write(chunk)
+            try:
+                file.write(chunk)
+            except OSError as error:
+                raise NoRoom from error
             if file.tell() > most:
                 raise TooLarge
         return b""

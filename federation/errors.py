@@ -49,6 +49,12 @@ class Unreachable(FederationError):
     code = "unreachable"
 
 
+class NoRoom(FederationError):
+    """What came cannot be written here: nothing that the other server did."""
+
+    code = "disk_full"
+
+
 class Gone(FederationError):
     """The other server says that the thing is not there: 404 or 410 (`is_final`)."""
 

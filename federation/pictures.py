@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from storage import instances, keys, media_cache
 from storage.db import Connection, Database
 from storage.media_files import MediaFiles
 from storage.threads import Post
+
+log = logging.getLogger(__name__)
 
 KEPT_BYTES = 2 * 1024 * 1024 * 1024
 AT_ONCE = 8
@@ -114,11 +117,11 @@ class RemotePictures:
         async with self._database.read() as conn:
             if not await self._may_show(conn, wanted):
                 return None
-            known = await media_cache.read(conn, wanted.key)
-            if known is not None and known.is_settled(self._clock.now()):
-                name = await self._use(conn, wanted.key, known)
-                if known.state != "kept" or name is not None:
-                    return self._path(name, variant)
+            known = await media_cache.read_unfiltered(conn, wanted.key)
+        if known is not None and known.is_settled(self._clock.now()):
+            name = await self._use(wanted.key, known)
+            if known.state != "kept" or name is not None:
+                return self._path(name, variant)
         return self._path(await self._wait_for(wanted), variant)
 
     async def close(self) -> None:
@@ -139,16 +142,18 @@ class RemotePictures:
         picture_is_at = await instances.read_standing(conn, wanted.picture_host)
         return may_federate(author_is_at) and picture_is_at.policy != "refused"
 
-    async def _use(self, conn: Connection, key: bytes, known: media_cache.Cached) -> str | None:
+    async def _use(self, key: bytes, known: media_cache.Cached) -> str | None:
         """The name of one that is here. A file that somebody removed is fetched again."""
         if known.name is None or known.state != "kept":
             return None
         if not self._files.path(known.name, "small.jpg").exists():
-            await media_cache.drop_lost(conn, key, known.name)
+            async with self._database.quiet_write() as conn:
+                await media_cache.drop_lost(conn, key, known.name)
             return None
         now = self._clock.now()
         if known.used_at <= now - media_cache.USE_NOTED_EVERY:
-            await media_cache.note_use(conn, key, now)
+            async with self._database.quiet_write() as conn:
+                await media_cache.note_use(conn, key, now)
         return known.name
 
     async def _wait_for(self, wanted: Wanted) -> str | None:
@@ -185,14 +190,19 @@ class RemotePictures:
         return await self._wait_for_another(wanted)
 
     async def _wait_for_another(self, wanted: Wanted) -> str | None:
-        """Another process fetches it, or has just done so."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                async with self._database.read() as conn:
-                    known = await media_cache.read(conn, wanted.key)
-                if known is None or known.state != "fetching":
-                    return None if known is None or known.state != "kept" else known.name
-                await asyncio.sleep(LOOK_SECONDS)
+        """Another process fetches it, or has just done so. Holds no place meanwhile.
+
+        Whoever asked may be gone before it ends, so that nobody would hear of an error.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    async with self._database.read() as conn:
+                        known = await media_cache.read_unfiltered(conn, wanted.key)
+                    if known is None or known.state != "fetching":
+                        return None if known is None or known.state != "kept" else known.name
+                    await asyncio.sleep(LOOK_SECONDS)
+        return None
 
     async def _bring(self, wanted: Wanted, claimed_at: datetime) -> str | None:
         key = wanted.key
@@ -204,6 +214,11 @@ class RemotePictures:
                     await media_cache.give_back(conn, key, claimed_at)
                 else:
                     await media_cache.fail(conn, key, claimed_at, self._clock.now())
+            return None
+        except OSError as error:  # this server's own disk: the picture is as good as it was
+            log.warning("a picture from elsewhere cannot be written here (%s)", error.strerror)
+            async with self._database.quiet_write() as conn:
+                await media_cache.give_back(conn, key, claimed_at)
             return None
         except BaseException:  # the process ends: whoever looks next need not wait for it
             async with self._database.quiet_write() as conn:
@@ -219,7 +234,7 @@ class RemotePictures:
         return None
 
     async def _download(self, wanted: Wanted) -> Prepared:
-        """Raises FederationError, or Invalid when no picture can be made of it."""
+        """Raises FederationError, Invalid when no picture can be made of it, or OSError."""
         upload = self._files.incoming()
         signed_by = None
         if not wanted.is_public:

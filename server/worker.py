@@ -180,7 +180,7 @@ def sweep_strays(files: MediaFiles, cache: MediaFiles) -> Act:
 
     async def act(database: Database, now: datetime) -> None:
         await media.sweep_strays(database, files, now)
-        await media.sweep_strays(database, cache, now, known=media_cache.list_known)
+        await media.sweep_strays(database, cache, now, known=media_cache.list_known_unfiltered)
 
     return act
 

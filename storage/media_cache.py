@@ -41,7 +41,7 @@ def key_of(post_id: int, url: str) -> bytes:
 READ = "select state, name, fetched_at, used_at from media_cache where hash = $1"
 
 
-async def read(conn: Connection, key: bytes) -> Cached | None:
+async def read_unfiltered(conn: Connection, key: bytes) -> Cached | None:
     return await fetch_one(conn, Cached, READ, key)
 
 
@@ -184,6 +184,6 @@ async def forget(conn: Connection, keys: list[bytes]) -> None:
 LIST_KNOWN = "select name from media_cache where name = any($1::text[])"
 
 
-async def list_known(conn: Connection, names: list[str]) -> set[str]:
+async def list_known_unfiltered(conn: Connection, names: list[str]) -> set[str]:
     """Those of these files that some row knows of."""
     return {str(row["name"]) for row in await conn.fetch(LIST_KNOWN, names)}

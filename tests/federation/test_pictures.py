@@ -25,9 +25,10 @@ from forum.pictures import PictureMaker
 from forum.policy import block_server
 from forum.remote_pictures import sweep
 from forum.threads import Origin, erase_post, start_thread
+from storage import media_cache
 from storage.actors import Actor, read_unfiltered
 from storage.db import Connection, Database
-from storage.media_files import MediaFiles
+from storage.media_files import NAME_LETTERS, MediaFiles
 from storage.parts import Attachment, Parts
 from storage.threads import Post
 from tests.factories import (
@@ -65,6 +66,27 @@ def bomb(width: int, height: int) -> bytes:
 
 
 PNG = drawn()
+
+
+class ReadingOnly(Database):
+    """Lets nobody write who said that they read."""
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        async with super().read() as conn, conn.transaction(readonly=True):
+            yield conn
+
+
+class FullDisk(MediaFiles):
+    """Has no room for what is being received, as long as `is_full`."""
+
+    is_full = True
+
+    def incoming(self) -> Path:
+        path = super().incoming()
+        if self.is_full:
+            path.symlink_to("/dev/full")
+        return path
 
 
 class Clock:
@@ -106,9 +128,11 @@ class Scene:
         return [path for path in self.root.rglob("*") if path.is_file()]
 
     @asynccontextmanager
-    async def another_process(self) -> AsyncIterator[RemotePictures]:
+    async def another_process(
+        self, files: MediaFiles | None = None
+    ) -> AsyncIterator[RemotePictures]:
         client = Client(SITE, self.clock, allow_loopback=True)
-        files = MediaFiles(self.root)
+        files = files or MediaFiles(self.root)
         opened = RemotePictures(self.database, self.clock, client, files, PictureMaker())
         yield opened
         await opened.close()
@@ -126,7 +150,8 @@ async def scene(emptied: Database, peer: Peer, tmp_path: Path) -> AsyncIterator[
         await make_site(conn)
     client = Client(SITE, clock, allow_loopback=True)
     root = tmp_path / "media-cache"
-    shown = RemotePictures(emptied, clock, client, MediaFiles(root), PictureMaker())
+    reading = ReadingOnly(emptied.pool, emptied.doorbell)
+    shown = RemotePictures(reading, clock, client, MediaFiles(root), PictureMaker())
     yield Scene(emptied, peer, clock, root, shown)
     await shown.close()
     await client.close()
@@ -369,6 +394,64 @@ async def test_what_was_looked_at_longest_ago_makes_room_and_a_lost_file_is_fetc
         path.unlink()
     assert (await scene.find(post, urls[2])) is not None
     assert scene.peer.fetches("/c.png") == 2
+
+
+async def test_who_waits_for_another_process_gives_up_without_an_error(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = scene.peer.put("/a.png", PNG, content_type="image/png")
+    post = await scene.post(url)
+    async with scene.database.write() as conn:
+        key = media_cache.key_of(post.id, url)
+        assert await media_cache.claim(conn, key, post.id, scene.clock.now())
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(scene.find(post, url))
+    while not (begun := asyncio.all_tasks() - before - {waiting}):  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0)
+    assert await waiting is None
+    await asyncio.wait(begun)
+    assert [task.exception() for task in begun] == [None]
+    assert scene.peer.asked == []
+
+
+async def test_what_this_server_had_no_room_for_is_no_failure_of_the_picture(
+    scene: Scene,
+) -> None:
+    pages = {"/small.png": PNG, "/large.png": PNG + bytes(300_000)}
+    urls = [scene.peer.put(path, body, content_type="image/png") for path, body in pages.items()]
+    post, files = await scene.post(*urls), FullDisk(scene.root)
+    async with scene.another_process(files) as shown:
+        assert [await shown.find(post, url, "small.jpg") for url in urls] == [None, None]
+        files.is_full = False
+        assert None not in [await shown.find(post, url, "small.jpg") for url in urls]
+
+
+async def test_what_cannot_be_put_in_its_place_is_no_error_and_no_failure_of_the_picture(
+    scene: Scene,
+) -> None:
+    url = scene.peer.put("/a.png", PNG, content_type="image/png")
+    post = await scene.post(url)
+    in_the_way = [scene.root / (one + other) for one in NAME_LETTERS for other in NAME_LETTERS]
+    scene.root.mkdir()
+    for path in in_the_way:
+        path.touch()
+    assert await scene.find(post, url) is None
+    for path in in_the_way:
+        path.unlink()
+    assert await scene.find(post, url) is not None
+
+
+async def test_somebody_looks_at_a_picture_after_a_day_and_it_stays(scene: Scene) -> None:
+    url = scene.peer.put("/a.png", PNG, content_type="image/png")
+    post = await scene.post(url)
+    assert await scene.find(post, url) is not None
+    scene.clock.at += timedelta(days=2)
+    assert await scene.find(post, url) is not None
+    async with scene.database.read() as conn:
+        known = await media_cache.read_unfiltered(conn, media_cache.key_of(post.id, url))
+    assert known is not None
+    assert known.used_at > scene.clock.at - timedelta(hours=1)
 
 
 async def author_of(conn: Connection, post: Post) -> Actor:
