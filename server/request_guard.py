@@ -6,7 +6,8 @@ reads its own, because it first asks whether there is a place at all (federation
 a form with files, which is read piece by piece after who sends it is known (web/door.py).
 
 Everything else has places of its own: however much other servers send, pages are answered, and
-what comes beyond the places is told so at once.
+what comes beyond the places is told so at once. Forms with files and the files themselves have
+places apart from those of the pages, because they take as long as whoever sends or reads them.
 """
 
 from __future__ import annotations
@@ -18,21 +19,28 @@ import re
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from forum.limits import address_subject
 from forum.site import Site
-from web.file_forms import FileLimits, limits_for
+from server.places import Places
+from web.file_forms import limits_for
+from web.file_places import GIVE_BACK
 
 refusals = logging.getLogger("dazzle.refused")
 
 PLACES = 256
+# A form with files holds one of these until all of it is here; who is refused gives it back first.
+FORM_PLACES = 32
+FILE_PLACES = 256
+FILES_OF_ONE = 32  # addresses; many people may be behind one
 BYTES_AT_ONCE = 64 * 1024 * 1024
 BUSY = "This server is busy. Please try again in a moment."
-TOO_LARGE = "These files are too large together: at most %d MB. Nothing was sent."
 RETRY_SECONDS = b"5"
 INBOX_BYTES = 1_048_576
 FORM_BYTES = 409_600  # the longest post, percent-encoded in a script of three bytes a letter
 
 INBOX_PATH = re.compile(r"/inbox|/ap/(?:actors/[^/]+|instance)/inbox")
 BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
+FILE_PATHS = "/media/"
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})  # they cost nothing, and have no places
 LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 PLAIN_HOST = re.compile(r"[\w.-]+(?::\d+)?|\[[0-9a-f:.]+\](?::\d+)?", re.ASCII)
@@ -44,7 +52,8 @@ class RequestGuard:
         self.app = app
         self.site = site
         self.hosts = _names_of(site)
-        self.taken = 0
+        self.pages, self.forms = Places(PLACES), Places(FORM_PLACES)
+        self.files = Places(FILE_PLACES, of_one=FILES_OF_ONE)
         self.bytes_held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,8 +68,9 @@ class RequestGuard:
             await _refuse(send, status)
         elif length <= INBOX_BYTES and INBOX_PATH.fullmatch(scope["path"]):
             await self.app(scope, receive, send)
-        elif (files := _file_limits(scope)) is not None:
-            await self._serve_files(scope, receive, send, length, files)
+        elif _brings_files(scope):
+            # How long it may be is judged when its words are here, so that they can be given back.
+            await self._serve(scope, receive, send, self.forms)
         elif length > FORM_BYTES:
             await _refuse(send, 413)
         elif not has_body:
@@ -68,25 +78,23 @@ class RequestGuard:
         else:
             await self._read_and_serve(scope, receive, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, places: Places | None = None
+    ) -> None:
         if scope["path"] in HEALTH_PATHS:
             await self.app(scope, receive, send)
-        elif self.taken >= PLACES:
+            return
+        give_back = (places or self._places_for(scope)).take(_address(scope))
+        if give_back is None:
             await _refuse(send, 503, BUSY)
-        else:
-            self.taken += 1
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                self.taken -= 1
+            return
+        try:
+            await self.app({**scope, GIVE_BACK: give_back}, receive, send)
+        finally:
+            give_back()
 
-    async def _serve_files(
-        self, scope: Scope, receive: Receive, send: Send, length: int, files: FileLimits
-    ) -> None:
-        if length > files.total_bytes:
-            await _refuse(send, 413, TOO_LARGE % (files.total_bytes // 1_048_576))
-        else:
-            await self._serve(scope, receive, send)
+    def _places_for(self, scope: Scope) -> Places:
+        return self.files if scope["path"].startswith(FILE_PATHS) else self.pages
 
     def _judge(self, scope: Scope, host: bytes) -> int | None:
         path: str = scope["path"]
@@ -150,14 +158,19 @@ def _read_headers(scope: Scope) -> tuple[bytes, int, bool]:
     return host, length, has_body
 
 
-def _file_limits(scope: Scope) -> FileLimits | None:
-    """What a form with files may bring; None for every other request."""
+def _brings_files(scope: Scope) -> bool:
+    """Whether this is a form with files; their door limits what they bring (web/door.py)."""
     if scope["method"] != "POST":
-        return None
+        return False
     for name, value in scope["headers"]:
         if name == b"content-type":
-            return limits_for(scope["path"], value.decode("latin-1"))
-    return None
+            return limits_for(scope["path"], value.decode("latin-1")) is not None
+    return False
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return "" if client is None else address_subject(client[0])
 
 
 def _once(message: Message, receive: Receive) -> Receive:

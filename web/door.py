@@ -6,7 +6,10 @@ check of its form, or what a refusal looks like.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -16,7 +19,8 @@ from forum.errors import ForumError
 from storage.db import Connection
 from storage.sessions import touch
 from web import csrf, errors
-from web.file_forms import FileLimits, FormReader, limits_for
+from web.file_forms import FileLimits, FormReader, FormTooLarge, limits_for
+from web.file_places import FilesBusy, give_back
 from web.forms import Form, decode
 from web.i18n import LOCALES, SOURCE_LOCALE, choose_locale, words_for
 from web.viewer import member_of, read_cookie, session_cookie
@@ -24,7 +28,12 @@ from web.visit import Visit, Web
 
 LARGEST_FORM = 400_000  # bytes: the longest post, percent-encoded in a script of three bytes
 FORM_TYPE = "application/x-www-form-urlencoded"
-READ_PAST = 1_048_576  # of a body that is refused: a browser that is cut off shows no answer
+# Of a body that is refused: a browser that is cut off shows no answer. More of a form of ours.
+READ_PAST = 1_048_576
+READ_PAST_SECONDS = 2.0
+READ_PAST_OURS = 268_435_456
+READ_PAST_OURS_SECONDS = 20.0
+FILES_SECONDS = 20 * 60.0  # for a whole form with files
 
 Show = Callable[[Visit, Connection], Awaitable[Response]]
 Act = Callable[[Visit], Awaitable[Response]]
@@ -78,54 +87,60 @@ class ActDoor:
         limits = limits_for(scope["path"], request.headers.get("content-type", ""))
         try:
             if limits is None:
-                response = await self._answer_form(request)
+                response = await self._answer(request, await _read_form(request))
             else:
                 response = await self._answer_files(request, limits)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
-    async def _answer_form(self, request: Request) -> Response:
-        form = await _read_form(request)
-        async with self.web.services.database.read() as conn:
-            visit = await _visit(self.web, request, conn, form)
+    async def _answer_files(self, request: Request, limits: FileLimits) -> Response:
+        """A form with files: its body is read only from who is signed in, on a page of ours."""
+        visit = await self._begin(request, None)
+        stream = request.stream()
+        try:
+            _require_our_page(visit)
+            with self.web.form_places.take(visit.require_member().actor_id):
+                return await self._read_files(visit, stream, limits)
+        except ForumError as refusal:
+            give_back(request.scope)
+            await _read_past(stream, refusal)
+            return await self._refuse(visit, refusal)
+
+    async def _read_files(
+        self, visit: Visit, stream: AsyncIterator[bytes], limits: FileLimits
+    ) -> Response:
+        with ExitStack() as held:
+            reader = FormReader(
+                visit.request.headers["content-type"],
+                limits,
+                incoming=visit.services.media.incoming,
+                admit=lambda _: self._admit_files(visit, limits, held),
+            )
+            visit.form = reader.form
+            held.callback(reader.close)
+            await _read(stream, reader)
+            # Meanwhile the session may have ended, or the account.
+            return await self._answer(visit.request, reader.form)
+
+    def _admit_files(self, visit: Visit, limits: FileLimits, held: ExitStack) -> None:
+        """Before the first byte of a file. Raises ForeignForm, FormTooLarge and FilesBusy."""
+        _require_token(visit)
+        if int(visit.request.headers.get("content-length", 0)) > limits.total_bytes:
+            raise FormTooLarge
+        held.enter_context(self.web.file_places.take(visit.require_member().actor_id))
+
+    async def _answer(self, request: Request, form: Form) -> Response:
+        visit = await self._begin(request, form)
         try:
             _require_own_form(visit)
             return await self.handler(visit)
         except ForumError as refusal:
             return await self._refuse(visit, refusal)
 
-    async def _answer_files(self, request: Request, limits: FileLimits) -> Response:
-        """A form with files: its body is read only from who is signed in, on a page of ours."""
+    async def _begin(self, request: Request, form: Form | None) -> Visit:
         async with self.web.services.database.read() as conn:
-            visit = await _visit(self.web, request, conn, None)
-        stream = request.stream()
-        try:
-            _require_our_page(visit)
-            with self.web.file_places.take(visit.require_member().actor_id):
-                return await self._read_files(visit, stream, limits)
-        except ForumError as refusal:
-            await _read_past(stream)
-            return await self._refuse(visit, refusal)
-
-    async def _read_files(
-        self, visit: Visit, stream: AsyncIterator[bytes], limits: FileLimits
-    ) -> Response:
-        reader = FormReader(
-            visit.request.headers["content-type"],
-            limits,
-            incoming=visit.services.media.incoming,
-            admit=lambda _: _require_token(visit),
-        )
-        visit.form = reader.form
-        try:
-            async for chunk in stream:
-                reader.feed(chunk)
-            reader.finish()
-            _require_token(visit)
-            return await self.handler(visit)
-        finally:
-            reader.close()
+            return await _visit(self.web, request, conn, form)
 
     async def _refuse(self, visit: Visit, refusal: ForumError) -> Response:
         async with self.web.services.database.read() as conn:
@@ -160,13 +175,28 @@ async def _read_form(request: Request) -> Form:
     return decode(bytes(body))
 
 
-async def _read_past(stream: AsyncIterator[bytes]) -> None:
-    """A little of what a refused body still holds."""
+async def _read(stream: AsyncIterator[bytes], reader: FormReader) -> None:
+    """The whole form. Raises FormTooLarge also when it takes too long, and FormBroken."""
+    try:
+        async with asyncio.timeout(FILES_SECONDS):
+            async for chunk in stream:
+                reader.feed(chunk)
+    except TimeoutError:
+        raise FormTooLarge from None
+    reader.finish()
+
+
+async def _read_past(stream: AsyncIterator[bytes], refusal: ForumError) -> None:
+    """What a refused body still holds, as far as that is worth it."""
+    is_ours = isinstance(refusal, FormTooLarge | FilesBusy)
+    most = READ_PAST_OURS if is_ours else READ_PAST
     past = 0
-    async for chunk in stream:
-        past += len(chunk)
-        if past > READ_PAST:
-            return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READ_PAST_OURS_SECONDS if is_ours else READ_PAST_SECONDS):
+            async for chunk in stream:
+                past += len(chunk)
+                if past > most:
+                    return
 
 
 def _require_own_form(visit: Visit) -> None:

@@ -19,7 +19,7 @@ from storage.sessions import Member
 from web import csrf
 from web.assets import Assets
 from web.cache import ByteCache
-from web.file_places import FilePlaces
+from web.file_places import FilePlaces, forms_at_once
 from web.forms import Form
 from web.i18n import Words
 from web.paging import read_id
@@ -61,6 +61,7 @@ class Web:
     threads: ByteCache[Any]  # web.thread_view.Content
     facts: SiteFacts
     file_places: FilePlaces
+    form_places: FilePlaces
 
 
 def open_web(services: Services) -> Web:
@@ -75,6 +76,7 @@ def open_web(services: Services) -> Web:
         threads=ByteCache(THREAD_CACHE_BYTES),
         facts=SiteFacts(),
         file_places=FilePlaces(),
+        form_places=forms_at_once(),
     )
 
 

@@ -11,9 +11,15 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
 
 from forum.site import Site
-from server.request_guard import FORM_BYTES, PLACES, RequestGuard
+from server.request_guard import (
+    FILES_OF_ONE,
+    FORM_BYTES,
+    FORM_PLACES,
+    PLACES,
+    RequestGuard,
+)
 from tests.server.raw_http import exchange, serving, statuses
-from web.file_forms import POSTS
+from web.file_places import give_back
 
 
 async def measure(request: Request) -> PlainTextResponse:
@@ -144,7 +150,7 @@ async def slow():
     gate, waiting = asyncio.Event(), asyncio.Semaphore(0)
 
     async def wait(request: Request) -> PlainTextResponse:
-        if request.url.path == "/slow":
+        if request.url.path.endswith("/slow"):
             waiting.release()
             await gate.wait()
         return PlainTextResponse("here")
@@ -197,7 +203,51 @@ async def test_a_form_with_files_may_be_larger_where_there_is_one(port):
     assert statuses(await exchange(port, post("/c/place/new", length=large))) == [413]
 
 
-async def test_res_01_more_than_all_files_together_is_refused_in_a_sentence(port):
-    refused = await exchange(port, post_files("/c/place/new", POSTS.total_bytes + 1))
-    assert statuses(refused) == [413]
-    assert b"at most 64 MB" in refused
+async def begin(port: int, heads: list[bytes]) -> list[asyncio.StreamWriter]:
+    """Connections that have sent a head, and nothing else."""
+    writers = []
+    for head in heads:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        await writer.drain()
+        writers.append(writer)
+    return writers
+
+
+async def test_res_02_forms_with_files_that_never_come_hold_no_place_of_a_page(port):
+    reply = post_files("/t/1/reply", 100)
+    writers = await begin(port, [reply] * (FORM_PLACES + PLACES))
+    assert statuses(await exchange(port, get("/", "forum.example"))) == [200]
+    assert statuses(await exchange(port, post("/sign-in", length=3) + b"abc")) == [200]
+    assert statuses(await exchange(port, reply + b"x" * 100)) == [503]
+    for writer in writers:
+        writer.close()
+
+
+async def test_res_02_who_is_refused_holds_no_place_of_a_form_either():
+    async def refuse(request: Request) -> PlainTextResponse:
+        if "x-known" not in request.headers:
+            give_back(request.scope)
+        return PlainTextResponse(f"got {len(await request.body())}")
+
+    app = Router([Route("/{path:path}", refuse, methods=ANY)])
+    async with serving(RequestGuard(app, site=Site("https://forum.example"))) as port:
+        reply = post_files("/t/1/reply", 3)
+        writers = await begin(port, [reply] * (FORM_PLACES + 8))
+        known = reply.replace(b"\r\n\r\n", b"\r\nX-Known: 1\r\n\r\n")
+        assert b"got 3" in await exchange(port, known + b"abc")
+        for writer in writers:
+            writer.close()
+
+
+async def test_res_02_files_that_nobody_reads_hold_no_place_of_a_page(slow):
+    """Of one address; others, with an address of their own, still see theirs."""
+    port, gate, waiting = slow
+    file = get("/media/a/slow", "forum.example")
+    asked = [asyncio.create_task(exchange(port, file)) for _ in range(FILES_OF_ONE)]
+    for _ in range(FILES_OF_ONE):
+        await asyncio.wait_for(waiting.acquire(), 20)
+    assert statuses(await exchange(port, file)) == [503]
+    assert statuses(await exchange(port, get("/", "forum.example"))) == [200]
+    gate.set()
+    assert {statuses(answer)[0] for answer in await asyncio.gather(*asked)} == {200}
