@@ -38,6 +38,10 @@ MOST_BODY_BYTES = 1_048_576  # of a request that is turned away
 # A photo from a telephone in the country takes minutes: a form with files may take longer, as long
 # as it keeps coming at this rate.
 FILE_BYTES_PER_SECOND = 8_192
+# Who asks and then does not read: a video that stands still in a browser goes on with a new
+# request for the rest of it.
+UNREAD_SECONDS = 30.0
+LEAST_READ = 16_384  # in that time
 
 INBOX = re.compile(rb"/inbox|/ap/actors/[^/?]+/inbox")
 FULL = b"full"
@@ -66,6 +70,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS
+    unread_seconds = UNREAD_SECONDS
     headers_of_refusals = headers_for(is_https=False)
     turn_away: TurnAway = staticmethod(lambda _: None)
 
@@ -81,6 +86,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.turned_away: TurnedAway | None = None
         self.has_files = False
         self.timer: asyncio.TimerHandle | None = None
+        self.reader_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -90,7 +96,32 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.timer is not None:
             self.timer.cancel()
+        self._stop_waiting_for_reader()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More is written than the other side has taken."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        self._stop_waiting_for_reader()
+        super().resume_writing()
+
+    def _wait_for_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self.reader_timer = self.loop.call_later(self.unread_seconds, self._look_at_reader, unread)
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self.reader_timer is not None:
+            self.reader_timer.cancel()
+
+    def _look_at_reader(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() > before - LEAST_READ:
+            refusals.info("an answer that is not read")
+            self.transport.abort()
+        else:
+            self._wait_for_reader()
 
     def data_received(self, data: bytes) -> None:
         if self.is_refused:

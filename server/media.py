@@ -7,13 +7,15 @@ of ActivityPub: its type is one of a short list, and a browser that opens it run
 
 from __future__ import annotations
 
+import asyncio
+import os
 from http import HTTPStatus
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from federation.context import Federation
 from federation.viewer import read_viewer
@@ -31,6 +33,8 @@ KEPT = "private, max-age=86400, immutable"
 SHOWN_IN_PLACE = "image"
 # A picture that is opened by itself is laid out by the browser with styles of its own.
 SEALED = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+REFUSED = {"cache-control": PRIVATE, "content-security-policy": SEALED}
+REFUSED_RAW = [(name.encode(), value.encode()) for name, value in REFUSED.items()]
 
 
 class MediaDoor:
@@ -58,9 +62,11 @@ class MediaDoor:
         if medium is None or found is None:
             return _refused(HTTPStatus.NOT_FOUND)
         path = self.services.media.path(name, variant)
-        if not path.is_file():  # erased in this moment
+        try:
+            size = await asyncio.to_thread(path.stat)
+        except FileNotFoundError:  # erased in this moment
             return _refused(HTTPStatus.NOT_FOUND)
-        return _file(request, path, medium, found, is_public=is_public)
+        return _file(request, path, size, medium, found, is_public=is_public)
 
     async def _read_signed(self, request: Request) -> Viewer | None:
         """Who asks by signature; None for a browser. Raises NotAllowed, as for every document."""
@@ -83,8 +89,26 @@ def _variant_of(medium: Medium, name: str) -> str | None:
     return types.get(name)
 
 
+class SealedFile(FileResponse):
+    """A file, or a part of it; also what it refuses is sealed, and kept nowhere on the way."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_sealed(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                message["headers"] = [*message["headers"], *REFUSED_RAW]
+            await send(message)
+
+        await super().__call__(scope, receive, send_sealed)
+
+
 def _file(
-    request: Request, path: Path, medium: Medium, media_type: str, *, is_public: bool
+    request: Request,
+    path: Path,
+    size: os.stat_result,
+    medium: Medium,
+    media_type: str,
+    *,
+    is_public: bool,
 ) -> Response:
     is_picture = medium.kind == SHOWN_IN_PLACE
     etag = f'"{path.name}"'
@@ -101,10 +125,9 @@ def _file(
     }
     if is_public and etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return FileResponse(path, headers=headers, media_type=media_type)
+    return SealedFile(path, headers=headers, media_type=media_type, stat_result=size)
 
 
 def _refused(status: HTTPStatus) -> Response:
     """Of what is not there, and of what this viewer may not know of."""
-    headers = {"cache-control": PRIVATE, "content-security-policy": SEALED}
-    return Response(status.phrase, status, headers, "text/plain")
+    return Response(status.phrase, status, REFUSED, "text/plain")

@@ -10,6 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
+from starlette.types import Message, Receive, Scope, Send
 
 from federation.admission import TurnedAway
 from server.http_guard import GuardedProtocol, protocol_for
@@ -210,6 +211,59 @@ async def test_res_02_files_that_drip_or_stop_are_cut(hurried_port):
     began = time.monotonic()
     stopped = await exchange(hurried_port, FILES + b"x" * 40959, wait=5)
     assert (statuses(stopped), time.monotonic() - began < 3) == ([408], True)
+
+
+@pytest.fixture
+async def large():
+    """A server of a large answer, and what became of those who asked for it."""
+    done: asyncio.Queue[str] = asyncio.Queue()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("x" * 65_536 * 400)(scope, receive, _in_pieces(send))
+        done.put_nowait("served")
+
+    class Impatient(GuardedProtocol):
+        unread_seconds = 0.4
+
+    async with serving(app, Impatient) as number:
+        yield number, done
+
+
+def _in_pieces(send: Send) -> Send:
+    async def send_pieces(message: Message) -> None:
+        body = message.get("body", b"")
+        if message["type"] == "http.response.start" or not body:
+            await send(message)
+            return
+        for start in range(0, len(body), 65_536):
+            is_last = start + 65_536 >= len(body)
+            piece = body[start : start + 65_536]
+            await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+
+    return send_pieces
+
+
+async def test_res_02_who_asks_and_does_not_read_is_let_go(large):
+    port, done = large
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert await asyncio.wait_for(done.get(), 5) == "served", "nobody waits for it any more"
+    with contextlib.suppress(ConnectionError):
+        assert len(await reader.read()) < 65_536 * 400
+    writer.close()
+
+
+async def test_who_reads_slowly_is_sent_all_of_it(large):
+    port, done = large
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    read = 0
+    while piece := await reader.read(2**20):
+        read += len(piece)
+        await asyncio.sleep(0.01)
+    assert read > 65_536 * 400
+    assert done.get_nowait() == "served"
+    writer.close()
 
 
 async def test_others_are_served_while_500_are_slow(hurried_port):

@@ -228,7 +228,19 @@ async def test_a_sound_is_sent_in_pieces_and_saved_when_it_is_opened(here: Here)
     assert whole.headers["content-disposition"].startswith("attachment")
     piece = await here.get(path, range="bytes=100-199")
     assert (piece.status_code, piece.content) == (206, data[100:200])
-    assert (await here.get(path, range="bytes=999999-")).status_code == 416
+    for asked, status in (("bytes=999999-", 416), ("bytes=9-1", 400), ("lines=1-2", 400)):
+        refused = await here.get(path, range=asked)
+        assert refused.status_code == status, asked
+        assert refused.headers["cache-control"] == "private, no-store"
+        assert refused.headers["content-security-policy"].startswith("sandbox; ")
     head = await here.get(path, method="HEAD")
     assert (head.content, head.headers["content-length"]) == (b"", str(len(data)))
     assert (await here.get(f"/media/{name}/full.jpg")).status_code == 404
+
+
+async def test_a_file_that_is_gone_from_the_disk_is_not_found(here: Here) -> None:
+    name = await here.take(picture())
+    await here.post(name, await community_of(here))
+    here.app.parts.services.media.path(name, "full.jpg").unlink()
+    gone = await here.get(f"/media/{name}/full.jpg")
+    assert (gone.status_code, gone.headers["cache-control"]) == (404, "private, no-store")
