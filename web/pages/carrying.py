@@ -12,7 +12,7 @@ from datetime import timedelta
 from msgspec import structs
 
 from forum import media
-from forum.errors import Invalid
+from forum.errors import Invalid, TooMany
 from forum.media import ALT_LIMIT, MOST_FILES, Chosen, names_in
 from forum.site import Site
 from forum.text import Draft
@@ -120,11 +120,14 @@ async def carried_by(
 
 
 async def _keep(visit: Visit, upload: Upload) -> Medium:
-    """One file, made ours. Raises Invalid with the file field, and TooMany."""
+    """One file, made ours. Raises Invalid with the file field."""
     services, person = visit.services, visit.require_member().actor_id
     async with services.database.read() as conn:
         await media.require_room(conn, person)
-    await visit.count("file", most=FILES_PER_HOUR, per=timedelta(hours=1))
+    try:
+        await visit.count("file", most=FILES_PER_HOUR, per=timedelta(hours=1))
+    except TooMany as refusal:  # beside the field: what was taken in before stays in the form
+        raise Invalid(refusal.code, field=FILE_FIELD) from refusal
     prepared = await media.prepare(services.media, services.pictures, upload.path)
     try:
         async with services.database.write() as conn:
