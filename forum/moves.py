@@ -1,7 +1,9 @@
 """Somebody on another server is another account from now on (FEP-7628).
 
 Their memberships here go along, and so does what keeps them from posting, and who blocked them.
-No role does: an account that somebody took over must not bring a new moderator.
+No role does: an account that somebody took over must not bring a new moderator. Whoever comes to an
+account of this server agreed to be a member when they named the old one; they enter open
+communities by it, and ask the others.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from forum import access
+from forum import access, consents
 from forum.errors import Invalid, NotAllowed
 from forum.events import FollowAnswered
 from forum.outbox import record_event
@@ -17,6 +19,8 @@ from forum.site import Site
 from forum.standing import require_active
 from storage import actors, communities, memberships, moves
 from storage.actors import Actor
+from storage.communities import Community
+from storage.consents import read_last
 from storage.db import Connection
 from storage.moves import Standing
 
@@ -34,8 +38,9 @@ async def receive_move(
 ) -> None:
     """The caller checked that each account's own server names the other one.
 
-    `may_enter_closed`: that the new account's server runs Dazzle. The same move again changes
-    nothing; another one, or one back, is refused for a week.
+    A name that somebody here has taken away since then counts no more. `may_enter_closed`: that
+    the new account's server runs Dazzle. The same move again changes nothing; another one, or one
+    back, is refused for a week.
     """
     if old.is_local or old.host == site.host or (old.kind, new.kind) != ("person", "person"):
         raise Invalid("not_elsewhere")
@@ -49,6 +54,10 @@ async def receive_move(
     gone_to = moved_to.get(new.id)
     if gone_to is not None and (new.is_local or gone_to != old.id):
         raise NotAllowed("moved")  # somebody here takes their move back themselves
+    if new.is_local:
+        here = await actors.read_unfiltered(conn, new.id)
+        if here is None or old.uri not in here.also_known_as:
+            raise NotAllowed("not_known_as")
     for actor in (old, new):  # whoever comes back was moved until now
         await require_active(conn, replace(actor, moved_to=None))
     await carry_all(conn, old, new, now, may_enter_closed=may_enter_closed)
@@ -110,9 +119,12 @@ async def _carry(
 ) -> None:
     """Give the new account what the old one was to a community of this server."""
     community_id = standing.community_id
-    can_enter = await _may_enter(conn, new, standing, may_enter_closed=may_enter_closed)
+    community = await communities.read_unfiltered(conn, community_id)
+    if community is None:
+        return
+    can_enter = await _may_enter(conn, community, new, standing, may_enter_closed=may_enter_closed)
     if standing.state in ("accepted", "asked") and can_enter:
-        state = standing.state
+        state = _state_here(community, standing) if new.is_local else standing.state
     elif standing.state == "refused":
         state = "refused"
     elif standing.stopped_until is not None and standing.stopped_until > now:
@@ -121,6 +133,9 @@ async def _carry(
         return
     known = await memberships.read_membership(conn, community_id, new.id)
     await moves.carry(conn, community_id, old.id, new.id, state, now)
+    is_new = known is None or known.state == "left"
+    if new.is_local and is_new and state in ("accepted", "asked"):
+        await consents.give(conn, new.id, "community", community_id=community_id, now=now)
     if state == "accepted" and known is not None and known.state == "asked" and known.follow_body:
         answer = FollowAnswered(community_id, new.id, True, known.follow_body)
         await record_event(conn, answer)
@@ -130,19 +145,32 @@ async def _carry(
         )
 
 
+def _state_here(community: Community, standing: Standing) -> str:
+    """What somebody becomes with their account of this server.
+
+    Moderators decide wherever they also decide on whoever joins with it.
+    """
+    is_open = community.joining == "open" and community.readers == "anyone"
+    return standing.state if is_open else "asked"
+
+
 async def _may_enter(
-    conn: Connection, new: Actor, standing: Standing, *, may_enter_closed: bool
+    conn: Connection,
+    community: Community,
+    new: Actor,
+    standing: Standing,
+    *,
+    may_enter_closed: bool,
 ) -> bool:
     """Whether somebody of the new account's server may be in the community at all.
 
-    A closed one is entered by those whom it has accepted only: who asks, asks again.
+    A closed one is entered by those whom it has accepted only: who asks, asks again. Whoever left
+    it with the account here is not brought back.
     """
-    community = await communities.read_unfiltered(conn, standing.community_id)
-    if community is None:
-        return False
     if community.readers == "members" and standing.state != "accepted":
         return False
+    if new.is_local:
+        last = await read_last(conn, new.id, "community", community.id)
+        return last is None or last.withdrawn_at is None
     hosts = await communities.list_hosts(conn, community.id)
-    return new.is_local or access.may_join_from(
-        community, hosts, new.host, runs_dazzle=may_enter_closed
-    )
+    return access.may_join_from(community, hosts, new.host, runs_dazzle=may_enter_closed)

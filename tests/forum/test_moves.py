@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from forum import membership, moderation, moves, moving, policy, threads
+from forum import consents, membership, moderation, moves, moving, policy, threads
 from forum.errors import Invalid, NotAllowed
 from storage import actors, memberships
 from storage import moves as stored
@@ -43,6 +43,8 @@ async def make_pair(conn: Connection, *, is_home: bool = False) -> Pair:
     await factories.make_site(conn)
     old = await make_remote_person(conn)
     new = await (make_person(conn) if is_home else make_remote_person(conn, host="new.test"))
+    if is_home:
+        await moving.add_name(conn, new, old)
     return Pair(old, new)
 
 
@@ -199,23 +201,65 @@ async def test_whoever_waited_hears_of_being_let_in(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "runs_dazzle", "is_home", "enters"),
+    ("hosts", "runs_dazzle", "enters"),
     [
-        (("there.test", "new.test"), True, False, True),
-        (("there.test", "new.test"), False, False, False),
-        (("there.test",), True, False, False),
-        (("there.test",), False, True, True),
+        (("there.test", "new.test"), True, True),
+        (("there.test", "new.test"), False, False),
+        (("there.test",), True, False),
     ],
 )
 async def test_a_closed_community_is_entered_from_servers_that_it_names(
-    hosts: tuple[str, ...], runs_dazzle: bool, is_home: bool, enters: bool, conn: Connection
+    hosts: tuple[str, ...], runs_dazzle: bool, enters: bool, conn: Connection
 ) -> None:
-    pair = await make_pair(conn, is_home=is_home)
+    pair = await make_pair(conn)
     community = await make_community(conn, readers="members", hosts=hosts)
     await join(conn, community, pair.old)
     await move(conn, pair, may_enter_closed=runs_dazzle)
     assert await state(conn, community, pair.new) == ("accepted" if enters else None)
     assert await state(conn, community, pair.old) == ("left" if enters else "accepted")
+
+
+@pytest.mark.parametrize(
+    ("readers", "joining", "becomes"),
+    [
+        ("anyone", "open", "accepted"),
+        ("anyone", "invite", "asked"),
+        ("anyone", "apply", "asked"),
+        ("members", "open", "asked"),
+        ("members", "invite", "asked"),
+    ],
+)
+async def test_who_moves_here_has_agreed_to_be_a_member_and_enters_open_communities_only(
+    readers: str, joining: str, becomes: str, conn: Connection
+) -> None:
+    pair = await make_pair(conn, is_home=True)
+    hosts = ("there.test",) if readers == "members" else ()
+    community = await make_community(conn, readers=readers, joining=joining, hosts=hosts)
+    await join(conn, community, pair.old)
+    await move(conn, pair, may_enter_closed=True)
+    assert await state(conn, community, pair.new) == becomes
+    assert await state(conn, community, pair.old) == "left"
+    assert await consents.has(conn, pair.new.id, "community", community.id)
+
+
+async def test_nobody_is_made_a_member_of_what_they_left_or_after_the_name_is_taken_away(
+    conn: Connection,
+) -> None:
+    pair = await make_pair(conn, is_home=True)
+    community = await make_community(conn)
+    await join(conn, community, pair.old)
+    await membership.ask_to_join(conn, SITE, community, pair.new, now=tick())
+    await membership.leave(conn, SITE, community, pair.new, tick())
+    await moving.drop_name(conn, pair.new, pair.old.uri)
+    with pytest.raises(NotAllowed, match="not_known_as"):
+        await move(conn, pair)
+    await moving.add_name(conn, pair.new, pair.old)
+    await memberships.set_stop(conn, community.id, pair.old.id, far_future(), "rude")
+    await move(conn, pair)
+    found = await standing(conn, community, pair.new)
+    assert found is not None
+    assert (found.state, found.stopped_until) == ("left", far_future())
+    assert not await consents.has(conn, pair.new.id, "community", community.id)
 
 
 async def test_who_asked_a_closed_community_asks_it_again(conn: Connection) -> None:

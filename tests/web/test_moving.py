@@ -92,6 +92,8 @@ async def test_pat04_another_account_is_named_and_no_longer(scene: Scene) -> Non
     visitor = scene.visitor
     await visitor.send("/settings/move", "/settings/move/names", other=ADDRESS)
     page = await visitor.page("/settings/move")
+    assert "What you agree to by adding it" in page.text
+    assert "For you to be a member of a community, this server keeps that you are one" in page.text
     assert ADDRESS in page.text
     assert page.form("/settings/move/names/drop").fields["name"] == scene.new.uri
     await visitor.send("/settings/move", "/settings/move/names/drop")
