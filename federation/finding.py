@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import quote
 
 from federation.address import canonical_host, is_same_origin, parse_url
-from federation.errors import FederationError, Gone, Malformed, Refused
+from federation.errors import FederationError, Gone, Malformed, Refused, Unreachable
 from federation.fetch import Budget, Fetcher
+from federation.newcomers import PER_DOMAIN, TooManyNewcomers
 from federation.vocabulary.discovery import (
     parse_nodeinfo_links,
     parse_software,
     parse_webfinger,
 )
 from forum.errors import ForumError
+from forum.ports import NoAnswer
 from storage.actors import Actor
 from storage.instances import read_instance, save_software
 
@@ -22,7 +25,14 @@ JSON = "application/json"
 VERSIONS = ("2.1", "2.0")
 SOFTWARE_FRESH = timedelta(days=7)
 SOFTWARE_FAILED = timedelta(hours=1)
+FOR_LISTS = PER_DOMAIN // 2  # the others of a domain may still write to us
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+Admit = Callable[[str], None]
+
+
+def _whoever(uri: str) -> None:
+    """One address that somebody asks for: there is no crowd to keep out."""
 
 
 class Finder:
@@ -49,11 +59,19 @@ class Finder:
             actor = await self._find(address.strip())
         except (FederationError, ForumError):
             return None
-        if actor.kind == "instance" or actor.is_local or actor.state != "live":
+        return await self._usable(actor)
+
+    async def look_up_actor(self, address: str) -> int | None:
+        """The same for one of very many addresses; raises NoAnswer, see forum.ports."""
+        try:
+            actor = await self._find(address.strip(), self._admit)
+        except TooManyNewcomers as error:
+            raise NoAnswer(was_asked=False) from error
+        except Unreachable as error:
+            raise NoAnswer(was_asked=True) from error
+        except (FederationError, ForumError):
             return None
-        if actor.kind == "community":
-            await self.software_of(actor.host)
-        return actor.id
+        return await self._usable(actor)
 
     async def software_of(self, host: str) -> str | None:
         """The software a server says it runs, asked once a week; None if it says nothing."""
@@ -77,15 +95,30 @@ class Finder:
             await save_software(conn, host, software, version, now)
         return software
 
-    async def _find(self, address: str) -> Actor:
+    async def _usable(self, actor: Actor) -> int | None:
+        if actor.kind == "instance" or actor.is_local or actor.state != "live":
+            return None
+        if actor.kind == "community":
+            await self.software_of(actor.host)
+        return actor.id
+
+    def _admit(self, uri: str) -> None:
+        self._fetcher.newcomers.admit(uri, FOR_LISTS)
+
+    async def _find(self, address: str, admit: Admit = _whoever) -> Actor:
+        """`admit` is asked about each domain before its server is, and raises."""
         budget = Budget()
         if "://" in address:
+            admit(address)
             return await self._fetcher.actor(address, budget)
         name, _, host = address.lstrip("!@").removeprefix("acct:").partition("@")
         origin = self._origin(host)
         if not name or canonical_host(origin) == self._fetcher.site.host:
             raise Refused("own_host")
+        admit(origin)
         link = await self._look_up(name, origin, budget)
+        if canonical_host(link) != canonical_host(origin):
+            admit(link)
         actor = await self._fetcher.actor(link, budget)
         if actor.host != canonical_host(origin):
             await self._require_link_back(actor, budget)

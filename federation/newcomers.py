@@ -18,6 +18,12 @@ SECONDS = 600.0
 MAX_DOMAINS = 20_000
 
 
+class TooManyNewcomers(Unreachable):
+    """The domain has had its share, for a while."""
+
+    code = "too_many_newcomers"
+
+
 class Newcomers:
     """Counts, for ten minutes. One for each process."""
 
@@ -25,15 +31,15 @@ class Newcomers:
         self._counts: OrderedDict[str, int] = OrderedDict()
         self._end = 0.0
 
-    def admit(self, uri: str) -> None:
-        """Raises Unreachable once the domain of this URI has had its share, for a while."""
+    def admit(self, uri: str, most: int = PER_DOMAIN) -> None:
+        """Raises TooManyNewcomers once the domain of this URI has had `most`, for a while."""
         if self._end <= monotonic():
             self._counts.clear()
             self._end = monotonic() + SECONDS
         domain = registrable_domain(parse_url(uri).hostname)
         count = self._counts.get(domain, 0)
-        if count >= PER_DOMAIN:
-            raise Unreachable("too_many_newcomers")
+        if count >= most:
+            raise TooManyNewcomers
         self._counts[domain] = count + 1
         self._counts.move_to_end(domain)
         if len(self._counts) > MAX_DOMAINS:

@@ -56,12 +56,13 @@ ASK = "ask_there"
 PERSON = "person"
 NOT_FOUND = "not_found"
 NO_ANSWER = "no_answer"
+LATER = "later"
 BAD_LINE = "bad_line"
 TOO_MANY = "too_many"
 REFUSED = "refused"
 OUTCOMES = (
-    DONE, SUBSCRIBED, JOINED, ALREADY, ASK, PERSON, NOT_FOUND, NO_ANSWER, BAD_LINE, TOO_MANY,
-    REFUSED,
+    DONE, SUBSCRIBED, JOINED, ALREADY, ASK, PERSON, NOT_FOUND, NO_ANSWER, LATER, BAD_LINE,
+    TOO_MANY, REFUSED,
 )  # fmt: skip
 OF_CODES = {
     "too_many_wishes": TOO_MANY,

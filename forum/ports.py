@@ -27,6 +27,14 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class NoAnswer(Exception):
+    """Nothing is known from another server now. `was_asked` is False where it is spared."""
+
+    def __init__(self, *, was_asked: bool) -> None:
+        super().__init__()
+        self.was_asked = was_asked
+
+
 class Resolver(Protocol):
     """Finds things of other servers. Speaks to the network: never call it in a transaction."""
 
@@ -40,6 +48,12 @@ class Resolver(Protocol):
         """The id of whoever is at `name@host` or at a URL, read there now and stored.
 
         None when nobody is found, or their server may not be asked.
+        """
+
+    async def look_up_actor(self, address: str) -> int | None:
+        """As `find_actor`, for addresses by the thousand: no server is asked for too many.
+
+        Raises NoAnswer.
         """
 
     async def software_of(self, host: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from federation import finding
 from federation.context import Federation, open_federation
 from forum import closing, importing
 from forum.pictures import PictureMaker
 from forum.ports import Services, SystemClock
+from server import importing as module
+from server import restraint
 from server.importing import LOOKED_UP, Importer
 from server.mailing import SmtpMailer
 from storage import blocks, imports, mutes, subscriptions
@@ -50,6 +54,13 @@ class House:
                 conn, Viewer(self.owner.id), import_id, after=0, outcome=None, limit=100
             )
         return {line.address: line.outcome for line in lines}
+
+    async def progress(self, import_id: int) -> tuple[int, int]:
+        """How many lines are done, of how many."""
+        async with self.services.database.read() as conn:
+            found = await imports.read_own(conn, Viewer(self.owner.id), import_id)
+        assert found is not None
+        return found.done, found.total
 
 
 @pytest.fixture
@@ -129,12 +140,12 @@ async def test_other_servers_are_not_hurried_and_the_known_need_not_wait(
     house: House, peer: Peer
 ) -> None:
     strangers = [f"nobody{number}@{peer.host}" for number in range(LOOKED_UP + 2)]
-    brought = await house.bring("blocks", *strangers, f"timo@{SITE.host}")
+    brought = await house.bring("blocks", f"timo@{SITE.host}", *strangers, "nonsense")
     assert await house.importer.step()
-    async with house.services.database.read() as conn:
-        found = await imports.read_own(conn, Viewer(house.owner.id), brought)
-    assert found is not None
-    assert (found.done, found.total) == (LOOKED_UP + 1, LOOKED_UP + 3)
+    assert await house.progress(brought) == (LOOKED_UP + 1, LOOKED_UP + 4)
+    assert len(peer.asked) == LOOKED_UP
+    assert await house.importer.step()
+    assert await house.progress(brought) == (LOOKED_UP + 4, LOOKED_UP + 4)
 
 
 async def test_pat05_nothing_more_is_done_for_who_closed_the_account(
@@ -165,4 +176,100 @@ async def test_a_server_that_was_silent_is_not_asked_for_each_line(house: House)
         second = await house.bring("mutes", *(f"b{n}@{silent.host}" for n in range(20)))
         assert set((await impatient.outcomes(second)).values()) == {"no_answer"}
         assert len(silent.asked) == before
+        third = await house.bring("follows", *(f"{silent.origin}/c{n}" for n in range(20)))
+        assert set((await impatient.outcomes(third)).values()) == {"no_answer"}
+        assert len(silent.asked) == before
         answered.set()
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_a_server_that_failed_is_not_asked_for_each_line(
+    house: House, peer: Peer, status: int
+) -> None:
+    lines = [f"{peer.origin}/x{number}" for number in range(40)]
+    for number in range(40):
+        peer.put(f"/x{number}", b"", status=status)
+    brought = await house.bring("blocks", *lines, f"a@{peer.host}")
+    assert set((await house.outcomes(brought)).values()) == {"no_answer"}
+    assert len(peer.asked) <= LOOKED_UP
+
+
+async def test_a_port_where_nobody_answers_is_not_knocked_at_for_each_line(house: House) -> None:
+    async with open_peer() as closed:
+        host = closed.host
+    brought = await house.bring("blocks", *(f"a{number}@{host}" for number in range(12)))
+    assert set((await house.outcomes(brought)).values()) == {"no_answer"}
+    assert house.importer.restraint.is_silent(host, house.services.clock.now())
+
+
+async def test_one_list_makes_us_ask_one_server_so_often_and_no_more(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restraint, "PER_HOST", 12)
+    lines = [f"{peer.origin}/x{number}" for number in range(20)]
+    first = await house.bring("blocks", *lines, f"a@{peer.host}", f"timo@{SITE.host}")
+    outcomes = await house.outcomes(first)
+    assert Counter(outcomes.values()) == {"not_found": 12, "later": 9, "done": 1}
+    assert len(peer.asked) == 12
+    second = await house.bring("blocks", *lines[12:])
+    assert set((await house.outcomes(second)).values()) == {"not_found"}
+
+
+async def test_lines_about_a_crowded_domain_wait_and_the_others_do_not(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "FOR_LISTS", 7)
+    lines = [f"{peer.origin}/x{number}" for number in range(20)]
+    brought = await house.bring("blocks", *lines, f"timo@{SITE.host}")
+    outcomes = await house.outcomes(brought)
+    assert Counter(outcomes.values()) == {"not_found": 7, "": 13, "done": 1}
+    assert len(peer.asked) == 7
+    assert not await house.importer.step()
+    house.fed.fetcher.newcomers.admit(peer.origin)
+
+
+async def test_names_elsewhere_lead_to_one_server_only_so_often(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "FOR_LISTS", 7)
+    async with open_peer() as other:
+        other.origin = other.origin.replace("127.0.0.1", "localhost")
+        for number in range(12):
+            other.webfinger(f"x{number}", f"{peer.origin}/x{number}")
+        brought = await house.bring("blocks", *(f"x{n}@{other.host}" for n in range(5)))
+        await house.outcomes(brought)
+        peer_asked = len(peer.asked)
+        for _ in range(2):
+            house.fed.fetcher.newcomers.admit(peer.origin)
+        house.importer = Importer(house.services)
+        brought = await house.bring("blocks", f"x9@{other.host}")
+        assert set((await house.outcomes(brought)).values()) == {""}
+    assert (peer_asked, len(peer.asked)) == (5, 5)
+
+
+async def test_a_list_that_waits_for_a_server_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    answered, stop = asyncio.Event(), asyncio.Event()
+
+    async def wait(_asked: Asked, _send: Any) -> bool:
+        await answered.wait()
+        return False
+
+    async with open_peer() as silent:
+        silent.behaviour = wait
+        waits = await house.bring("blocks", f"a@{silent.host}")
+        works = await house.bring("mutes", f"timo@{SITE.host}")
+        running = asyncio.create_task(house.importer.run(stop))
+        async with asyncio.timeout(8):
+            for _ in range(400):
+                if await house.progress(works) == (1, 1):
+                    break
+                await asyncio.sleep(0.02)
+            assert await house.progress(works) == (1, 1)
+            assert await house.progress(waits) == (0, 1)
+            answered.set()
+            stop.set()
+            await running
+        assert await house.progress(waits) == (1, 1)

@@ -51,6 +51,9 @@ class KnownCommunities:
     async def find_actor(self, address: str) -> int | None:
         return self.known.get(address)
 
+    async def look_up_actor(self, address: str) -> int | None:
+        return self.known.get(address)
+
     async def software_of(self, host: str) -> str | None:
         return None
 

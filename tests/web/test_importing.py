@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import httpx
 
+from forum import importing
 from server.importing import Importer
 from storage.audience import Viewer
 from storage.blocks import list_blocked
 from storage.db import Database
 from tests.factories import SITE, make_community, make_person
 from tests.web.conftest import Browser
+from web.pages.importing import OUTCOMES
 
 Open = Callable[..., Browser]
 BLOCKS = f"timo@{SITE.host}\r\nnobody@{SITE.host}\r\n"
@@ -86,6 +88,10 @@ async def test_pat04_the_page_says_who_learns_of_what_a_list_does(
     assert "Nobody is told whom you block or mute." in page.text
     assert "A community here that you join through a list sees you as a member" in page.text
     assert "Nobody is told, and" not in page.text
+
+
+def test_whatever_may_become_of_a_line_has_words() -> None:
+    assert set(OUTCOMES) == {"", *importing.OUTCOMES}
 
 
 NO_LISTS = (

@@ -42,6 +42,7 @@ OUTCOMES: dict[str, str] = {
     "person": N_("Not followed: this is a person. Here nobody can follow people."),
     "not_found": N_("Nothing was found at this address."),
     "no_answer": N_("That server did not answer in time. You can bring this line again later."),
+    "later": N_("We asked that server often enough for one list. Please bring this line later."),
     "bad_line": N_("This is not an address that can be used here."),
     "too_many": N_("There is no room for more."),
     "refused": N_("This was not possible."),

@@ -36,6 +36,9 @@ class NoResolver:
     async def find_actor(self, address: str) -> int | None:
         raise AssertionError(address)
 
+    async def look_up_actor(self, address: str) -> int | None:
+        raise AssertionError(address)
+
     async def software_of(self, host: str) -> str | None:
         raise AssertionError(host)
 
