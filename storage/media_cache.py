@@ -45,12 +45,18 @@ async def read_unfiltered(conn: Connection, key: bytes) -> Cached | None:
     return await fetch_one(conn, Cached, READ, key)
 
 
-# Only for a post that is still there; the lock lets nobody erase it until this is committed, so
-# that an erasure either finds the row or comes first.
+# Only for a post that is still there and still carries this address: since it was read, the fetch
+# may have waited. The lock lets nobody erase or edit the post until this is committed, so that
+# whoever does either finds the row or comes first.
 CLAIM = """
 insert into media_cache as c (hash, post_id, state, fetched_at, used_at)
 select $1, p.id, 'fetching', $3, $3
-from (select id from posts where id = $2 and state <> 'erased' for share) p
+from (
+  select id from posts
+  where id = $2 and state <> 'erased' and exists (
+    select 1 from jsonb_array_elements(parts -> 'attachments') a
+    where sha256(convert_to(id || ' ' || (a ->> 'url'), 'UTF8')) = $1)
+  for share) p
 on conflict (hash) do update
 set state = 'fetching', name = null, bytes = 0, fetched_at = excluded.fetched_at,
   used_at = excluded.used_at

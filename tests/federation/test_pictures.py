@@ -405,13 +405,13 @@ async def test_who_waits_for_another_process_gives_up_without_an_error(
         key = media_cache.key_of(post.id, url)
         assert await media_cache.claim(conn, key, post.id, scene.clock.now())
     monkeypatch.setattr(module, "PATIENCE", 0.2)
-    before = asyncio.all_tasks()
     waiting = asyncio.create_task(scene.find(post, url))
-    while not (begun := asyncio.all_tasks() - before - {waiting}):  # noqa: ASYNC110 - nothing tells
+    while not scene.shown._fetching:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0)
+    (begun,) = scene.shown._fetching.values()
     assert await waiting is None
-    await asyncio.wait(begun)
-    assert [task.exception() for task in begun] == [None]
+    await asyncio.wait([begun])
+    assert begun.exception() is None
     assert scene.peer.asked == []
 
 

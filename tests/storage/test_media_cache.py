@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from storage import media_cache, posts
 from storage.db import Connection
 from storage.media_cache import key_of
+from storage.parts import Attachment, Parts, to_stored
 from storage.threads import Post
 from tests.factories import make_community, make_person, make_site, make_thread
 
@@ -14,10 +16,19 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-async def make_post(conn: Connection) -> Post:
+async def make_post(conn: Connection, *urls: str) -> Post:
     await make_site(conn)
     author = await make_person(conn)
-    return await make_thread(conn, author, await make_community(conn, author))
+    post = await make_thread(conn, author, await make_community(conn, author))
+    return await carry(conn, post, *urls)
+
+
+async def carry(conn: Connection, post: Post, *urls: str) -> Post:
+    """These pictures and no other, from now on."""
+    parts = Parts(attachments=tuple(Attachment("image", url) for url in urls))
+    carrying = await posts.rewrite(conn, replace(post, parts=to_stored(parts)))
+    assert carrying is not None
+    return carrying
 
 
 async def keep(conn: Connection, post: Post, name: str, at: datetime, size: int = 10) -> bytes:
@@ -38,7 +49,7 @@ async def read(conn: Connection, name: str) -> str | None:
 
 
 async def test_what_nobody_has_looked_at_for_long_goes(conn: Connection) -> None:
-    post = await make_post(conn)
+    post = await make_post(conn, "old", "looked at", "new")
     await keep(conn, post, "old", NOW - 40 * DAY)
     looked_at = await keep(conn, post, "looked at", NOW - 40 * DAY)
     await keep(conn, post, "new", NOW)
@@ -53,7 +64,7 @@ async def test_what_nobody_has_looked_at_for_long_goes(conn: Connection) -> None
 
 
 async def test_beyond_the_limit_goes_what_was_looked_at_longest_ago(conn: Connection) -> None:
-    post = await make_post(conn)
+    post = await make_post(conn, *"abcd")
     for day, name in enumerate("abcd"):
         await keep(conn, post, name, NOW + day * DAY)
     await media_cache.make_room(conn, 40)
@@ -65,7 +76,7 @@ async def test_beyond_the_limit_goes_what_was_looked_at_longest_ago(conn: Connec
 async def test_one_at_a_time_fetches_and_a_failure_is_remembered_for_an_hour(
     conn: Connection,
 ) -> None:
-    post = await make_post(conn)
+    post = await make_post(conn, "https://there.test/a.png")
     key = key_of(post.id, "https://there.test/a.png")
     assert await media_cache.claim(conn, key, post.id, NOW)
     assert not await media_cache.claim(conn, key, post.id, NOW + timedelta(seconds=50))
@@ -82,6 +93,21 @@ async def test_one_at_a_time_fetches_and_a_failure_is_remembered_for_an_hour(
 
 
 async def test_pat05_nothing_is_begun_for_a_post_that_is_erased(conn: Connection) -> None:
-    post = await make_post(conn)
+    post = await make_post(conn, "x")
     assert await posts.erase(conn, post.id, post.thread_id)
     assert not await media_cache.claim(conn, key_of(post.id, "x"), post.id, NOW)
+
+
+async def test_pat05_nothing_is_begun_of_what_a_post_carries_no_more(conn: Connection) -> None:
+    taken_out, left = "https://there.test/ä.png?a=1 2", "https://there.test/left.png"
+    post = await make_post(conn, taken_out, left)
+    await carry(conn, post, left)
+    assert not await media_cache.claim(conn, key_of(post.id, taken_out), post.id, NOW)
+    assert await media_cache.claim(conn, key_of(post.id, left), post.id, NOW)
+    await carry(conn, post, left, taken_out)
+    assert await media_cache.claim(conn, key_of(post.id, taken_out), post.id, NOW)
+    assert await conn.fetchval(
+        "update posts set parts = null where id = $1 returning true", post.id
+    )
+    gone = key_of(post.id, "https://there.test/new.png")
+    assert not await media_cache.claim(conn, gone, post.id, NOW)
