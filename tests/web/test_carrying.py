@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import httpx
 import pytest
-from PIL import Image
-from starlette.routing import Route, Router
 
-from forum.accounts import suspend_account
-from storage import sessions
 from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Database
@@ -22,45 +16,12 @@ from storage.parts import parts_of
 from tests.factories import SITE, join, make_community, make_person, make_thread
 from tests.web.conftest import Browser
 from tests.web.html import Page
-from web import door
-from web.file_forms import POSTS, TEXT_BYTES
+from tests.web.writer import KINDS, Writer, picture, rows_of
+from web.file_forms import TEXT_BYTES
 from web.file_places import AT_ONCE, FilePlaces, FilesBusy
 from web.pages import carrying
 
 Open = Callable[..., Browser]
-KINDS = {"origin": SITE.origin, "sec-fetch-site": "same-origin"}
-WORDS = {"title": "My brace", "source": "It fits."}
-
-
-def picture(width: int = 900, height: int = 600, kind: str = "JPEG") -> bytes:
-    made = io.BytesIO()
-    Image.new("RGB", (width, height), "teal").save(made, kind)
-    return made.getvalue()
-
-
-class Writer:
-    """Somebody at the form for a new thread."""
-
-    def __init__(self, browser: Browser, path: str) -> None:
-        self.browser, self.path = browser, path
-        self.fields: dict[str, str] = {}
-
-    async def open(self) -> Writer:
-        page = await self.browser.page(self.path)
-        self.fields = page.form(self.path).fields | WORDS
-        return self
-
-    async def send(self, *files: bytes, **fields: str) -> httpx.Response:
-        """Send the form as a browser does; afterwards `fields` are those of the page that came."""
-        sent = {**self.fields, **fields}
-        sent.pop("file", None)
-        parts = [("file", (f"{n}.jpg", file, "image/jpeg")) for n, file in enumerate(files)]
-        answer = await self.browser.client.post(
-            self.path, data=sent, files=parts or [("file", ("", b""))], headers=KINDS
-        )
-        if answer.status_code == 422:
-            self.fields = Page(answer.text).form(self.path).fields
-        return answer
 
 
 @pytest.fixture
@@ -81,11 +42,6 @@ async def place(database: Database, person: Actor) -> Community:
 async def writer(browser: Open, person: Actor, place: Community) -> Writer:
     assert place.name == "place"
     return await Writer(await browser().sign_in(person), "/c/place/new").open()
-
-
-async def rows_of(database: Database, statement: str) -> list[tuple[object, ...]]:
-    async with database.read() as conn:
-        return [tuple(row) for row in await conn.fetch(statement)]
 
 
 POSTED = "select title, parts from posts"
@@ -297,113 +253,6 @@ async def test_one_person_sends_two_forms_with_files_at_once_and_no_more(writer:
         pass
     large = await writer.send(source="x" * (TEXT_BYTES + 1))
     assert large.status_code == 413
-
-
-def places_of(app: Router) -> FilePlaces:
-    (posting,) = [
-        one.endpoint
-        for one in app.routes
-        if isinstance(one, Route)
-        and one.path == "/c/{name}/new"
-        and isinstance(one.endpoint, door.ActDoor)
-    ]
-    places: FilePlaces = posting.web.file_places
-    return places
-
-
-async def test_while_others_send_files_words_are_posted_and_words_with_a_file_come_back(
-    writer: Writer, app: Router, database: Database
-) -> None:
-    with ExitStack() as others:
-        for other in range(AT_ONCE):
-            others.enter_context(places_of(app).take(1_000_000 + other))
-        busy = await writer.send(picture())
-        assert busy.status_code == 503
-        assert "Many files are being sent" in busy.text
-        assert "It fits." in busy.text
-        assert await rows_of(database, POSTED) == []
-        assert (await writer.send()).status_code == 303
-    assert len(await rows_of(database, POSTED)) == 1
-
-
-def body_of(fields: dict[str, str], *, has_file: bool = False) -> bytes:
-    parts = [f'name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
-    parts += ['name="file"; filename="a.jpg"\r\n\r\nxxxx'] if has_file else []
-    head = "--x\r\nContent-Disposition: form-data; "
-    return "".join(f"{head}{part}\r\n" for part in parts).encode() + b"--x--\r\n"
-
-
-async def send_raw(
-    writer: Writer, body: AsyncIterator[bytes] | bytes, **headers: str
-) -> httpx.Response:
-    kinds = {"content-type": "multipart/form-data; boundary=x"}
-    sent = KINDS | kinds | {name.replace("_", "-"): value for name, value in headers.items()}
-    return await writer.browser.client.post(writer.path, content=body, headers=sent)
-
-
-async def test_res_01_files_that_are_too_much_together_are_refused_and_the_words_come_back(
-    writer: Writer, database: Database
-) -> None:
-    body = body_of(writer.fields, has_file=True)
-    large = await send_raw(writer, body, content_length=str(POSTS.total_bytes + 1))
-    assert large.status_code == 413
-    assert "too large to be sent at once" in large.text
-    assert "It fits." in large.text
-    assert await rows_of(database, POSTED) == []
-
-
-@pytest.mark.parametrize("way", ["signed out", "suspended"])
-async def test_aut_06_a_form_held_back_posts_nothing_once_its_sender_is_gone(
-    way: str, writer: Writer, database: Database, person: Actor
-) -> None:
-    async def held_back() -> AsyncIterator[bytes]:
-        body = body_of(writer.fields)
-        yield body[:40]
-        async with database.write() as conn:
-            if way == "signed out":
-                await sessions.end_all(conn, person.id)
-            else:
-                admin = await make_person(conn, role="admin")
-                now = writer.browser.services.clock.now()
-                token = await sessions.start(conn, admin.id, now)
-                member = await sessions.read_member(conn, token, now)
-                assert member is not None
-                await suspend_account(conn, member, person.id, "", now)
-        yield body[40:]
-
-    answer = await send_raw(writer, held_back())
-    assert answer.status_code == 403
-    assert await rows_of(database, POSTED) == []
-    assert "It fits." in answer.text
-    assert 'href="/sign-in"' in answer.text
-
-
-async def test_res_02_a_form_with_files_takes_no_longer_than_all_of_it_may(
-    writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(door, "FILES_SECONDS", 0.2)
-
-    async def without_end() -> AsyncIterator[bytes]:
-        yield body_of(writer.fields)[:-7]
-        await asyncio.Event().wait()
-
-    answer = await asyncio.wait_for(send_raw(writer, without_end()), 5)
-    assert answer.status_code == 413
-    assert await rows_of(database, POSTED) == []
-
-
-async def test_res_02_what_a_stranger_sends_is_read_past_for_a_moment_only(
-    browser: Open, place: Community, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(door, "READ_PAST_SECONDS", 0.2)
-
-    async def without_end() -> AsyncIterator[bytes]:
-        yield b"--x\r\n"
-        await asyncio.Event().wait()
-
-    stranger = Writer(browser(), f"/c/{place.name}/new")
-    answer = await asyncio.wait_for(send_raw(stranger, without_end()), 5)
-    assert answer.headers["location"].startswith("/sign-in")
 
 
 async def test_who_sends_too_many_files_in_an_hour_keeps_those_that_were_taken(
