@@ -169,7 +169,7 @@ class Exporter:
             archive.writestr("everything_else.json", _json(msgspec.to_builtins(_plain(told))))
             await self._write_page(archive, told, locale, self._posts(viewer), progress)
             await self._write_outbox(archive, owner, self._posts(viewer), progress)
-            await self._write_files(archive, viewer)
+            await self._write_files(archive, viewer, progress)
 
     async def _gather(self, conn: Connection, viewer: Viewer, owner: Actor) -> Told:
         return Told(
@@ -246,11 +246,14 @@ class Exporter:
                 count += 1
             out.write(b'\n],"totalItems":%d}\n' % count)
 
-    async def _write_files(self, archive: zipfile.ZipFile, viewer: Viewer) -> None:
+    async def _write_files(
+        self, archive: zipfile.ZipFile, viewer: Viewer, progress: _Progress
+    ) -> None:
         """Pictures as JPEG, recordings as they came. What is erased meanwhile is left out."""
         async for medium in self._media(viewer):
             variant = "full.jpg" if medium.kind == "image" else medium.variants[0]["name"]
             path = self._services.media.path(medium.name, variant)
+            await progress.tell()
             with contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread(
                     archive.write, path, _path_of(medium.name, variant), zipfile.ZIP_STORED
@@ -305,8 +308,12 @@ class _Progress:
     async def one_more(self) -> None:
         self._done += 1
         if self._done % NOTE_EVERY == 0:
-            await self._note(self._export, min(self._done, self._total), self._total)
+            await self.tell()
             await asyncio.sleep(0)
+
+    async def tell(self) -> None:
+        """However slow the disk is, nobody else begins the same copy for a while from now on."""
+        await self._note(self._export, min(self._done, self._total), self._total)
 
 
 def actor_of(owner: Actor) -> Document:

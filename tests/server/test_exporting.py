@@ -20,7 +20,7 @@ from server.mailing import SmtpMailer
 from storage import exports
 from storage.actors import Actor
 from storage.audience import Viewer
-from storage.db import Database
+from storage.db import Connection, Database
 from storage.media_files import MediaFiles
 from storage.parts import Parts
 from tests.factories import (
@@ -38,6 +38,8 @@ from tests.factories import (
 )
 from tests.federation.wire import MovableClock
 from tests.server.seed.test_seed import NoResolver
+
+SOUND = b"OggS\x00\x02" + bytes(22) + b"OpusHead" + bytes(100)
 
 
 @pytest.fixture
@@ -125,31 +127,77 @@ async def test_pat04_a_copy_holds_everything_of_one_person_and_nothing_of_others
     assert "account" in [one["purpose"] for one in rest["consents"]]
 
 
+async def keep_sound(conn: Connection, services: Services, owner: Actor) -> str:
+    """The name of a recording that waits for a post."""
+    upload = services.media.incoming()
+    upload.write_bytes(SOUND)
+    prepared = await media.prepare(services.media, services.pictures, upload)
+    medium = await media.keep(conn, owner.id, prepared, now=services.clock.now())
+    return medium.name
+
+
 async def test_pat04_a_copy_holds_the_pictures_and_recordings_of_ones_posts(
     services: Services, exporter: Exporter
 ) -> None:
-    sound = b"OggS\x00\x02" + bytes(22) + b"OpusHead" + bytes(100)
-    upload = services.media.incoming()
-    upload.write_bytes(sound)
-    prepared = await media.prepare(services.media, services.pictures, upload)
     async with services.database.write() as conn:
         ada = await make_person(conn, "ada")
         community = await make_community(conn, ada)
-        medium = await media.keep(conn, ada.id, prepared, now=services.clock.now())
-        chosen = [media.Chosen(medium.name, "My voice")]
+        name = await keep_sound(conn, services, ada)
+        chosen = [media.Chosen(name, "My voice")]
         parts = Parts(await media.attachments_of(conn, SITE, ada.id, chosen))
-        draft = replace(make_draft("Heard"), parts=parts, files=(medium.name,))
+        draft = replace(make_draft("Heard"), parts=parts, files=(name,))
         await threads.start_thread(conn, SITE, ada, community, draft, now=services.clock.now())
     await ask(services, ada)
     assert await exporter.step()
     with await opened(services, ada) as copy:
-        path = f"media/{medium.name}.original.ogg"
-        assert copy.read(path) == sound
+        path = f"media/{name}.original.ogg"
+        assert copy.read(path) == SOUND
         assert f'<a href="{path}"' in copy.read("index.html").decode()
         [create] = json.loads(copy.read("outbox.json"))["orderedItems"]
     assert create["object"]["attachment"] == [
         {"type": "Document", "mediaType": "audio/ogg", "url": path, "name": "My voice"}
     ]
+
+
+class SlowFiles(MediaFiles):
+    """Each file that is asked for takes three minutes."""
+
+    clock: MovableClock
+
+    def path(self, name: str, variant: str) -> Path:
+        self.clock.move(timedelta(minutes=3))
+        return super().path(name, variant)
+
+
+async def test_while_files_come_slowly_nobody_else_begins_the_same_copy(
+    services: Services,
+) -> None:
+    assert isinstance(services.clock, MovableClock)
+    slow = SlowFiles(services.data_dir / "media")
+    slow.clock = services.clock
+    async with services.database.write() as conn:
+        ada = await make_person(conn, "ada")
+        community = await make_community(conn, ada)
+        names = [await keep_sound(conn, services, ada) for _ in range(3)]
+        chosen = [media.Chosen(name) for name in names]
+        parts = Parts(await media.attachments_of(conn, SITE, ada.id, chosen))
+        draft = replace(make_draft("Heard"), parts=parts, files=tuple(names))
+        await threads.start_thread(conn, SITE, ada, community, draft, now=services.clock.now())
+    await ask(services, ada)
+    exporter = Exporter(replace(services, media=slow), services.data_dir / exporting.DIRECTORY)
+    note, found = exporter._note, []
+
+    async def look_first(export: exports.Export, done: int, total: int) -> None:
+        async with services.database.write() as conn:
+            now = services.clock.now()
+            found.append(await exports.claim(conn, now, now))
+        await note(export, done, total)
+
+    exporter._note = look_first  # type: ignore[method-assign]
+    assert await exporter.step()
+    assert found == [None] * 3
+    with await opened(services, ada) as copy:
+        assert sum(name.startswith("media/") for name in copy.namelist()) == 3
 
 
 async def test_pat04_a_copy_of_many_posts_tells_how_far_it_is(
