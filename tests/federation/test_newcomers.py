@@ -6,7 +6,7 @@ import pytest
 
 from federation import newcomers as module
 from federation.errors import Unreachable
-from federation.newcomers import PER_DOMAIN, Newcomers, registrable_domain
+from federation.newcomers import PER_DOMAIN, Newcomers, TooManyNewcomers, registrable_domain
 
 
 def admitted(newcomers: Newcomers, uris: list[str]) -> int:
@@ -25,6 +25,15 @@ def test_names_below_one_domain_share_its_number():
     uris = [f"https://n{number}.there.test/actors/{number}" for number in range(PER_DOMAIN + 50)]
     assert admitted(newcomers, uris) == PER_DOMAIN
     assert admitted(newcomers, ["https://elsewhere.test/1"]) == 1
+
+
+def test_whoever_may_fill_only_a_part_leaves_the_rest():
+    newcomers = Newcomers()
+    for number in range(3):
+        newcomers.admit(f"https://n{number}.there.test/1", 3)
+    with pytest.raises(TooManyNewcomers, match="too_many_newcomers"):
+        newcomers.admit("https://there.test/1", 3)
+    assert admitted(newcomers, ["https://there.test/1"] * PER_DOMAIN) == PER_DOMAIN - 3
 
 
 def test_after_ten_minutes_it_has_another(monkeypatch: pytest.MonkeyPatch):
