@@ -164,16 +164,15 @@ select h.host from (
   join actors g on g.id = m.community_id and not g.is_local
   where m.actor_id = $2 and m.joined_at is not null
   union
-  select n.host from actors o
-  join actors n on n.id = o.moved_to and not n.is_local
-  where o.id = $2) h
+  select v.host from move_hosts v
+  where v.actor_id = $2) h
 order by h.host
 """
 
 
 async def list_hosts_unfiltered(conn: Connection, erasure_id: int, actor_id: int) -> list[str]:
     """Servers that have met this person: by a post under their own name, in a community there, or
-    because they moved to it.
+    because it was told that they moved.
 
     What knows only a name for one thread is not told whose it was.
     """

@@ -31,7 +31,16 @@ select exists (
   where actor_id = $1 and state = 'accepted' and role in ('moderator', 'owner'))
 """
 
-FORGET = "update actors set moved_to = null, moved_at = null where id = $1"
+FORGET = """
+with told as (delete from move_hosts where actor_id = $1)
+update actors set moved_to = null, moved_at = null where id = $1
+"""
+
+NOTE_HOSTS = """
+insert into move_hosts (actor_id, host)
+select $1, h.host from unnest($2::text[]) as h (host)
+on conflict do nothing
+"""
 
 # When it was stays, so that nobody goes to and fro.
 STAY = "update actors set moved_to = null where id = $1"
@@ -160,8 +169,13 @@ async def looks_after_any(conn: Connection, actor_id: int) -> bool:
 
 
 async def forget(conn: Connection, actor_id: int) -> None:
-    """Nothing tells any more who somebody went on as, who is gone by now."""
+    """Nothing tells any more who somebody went on as, who is gone by now, or who was told of it."""
     await conn.execute(FORGET, actor_id)
+
+
+async def note_hosts(conn: Connection, actor_id: int, hosts: list[str]) -> None:
+    """These servers hear of a move, so that they hear of the end of the account too."""
+    await conn.execute(NOTE_HOSTS, actor_id, hosts)
 
 
 async def read_moved_unfiltered(conn: Connection, actor_id: int) -> MovedAway | None:

@@ -289,6 +289,13 @@ create table erased (
 );
 create index erased_unwritten on erased (uri_hash) where not is_written;
 
+-- Servers that were told of a move of somebody here: they are told when the account goes.
+create table move_hosts (
+  actor_id bigint not null references actors,
+  host text not null,
+  primary key (actor_id, host)
+);
+
 -- The activity that said that somebody left: its server is told when nothing is left of them.
 alter table departures add column source_uri text;
 

@@ -54,4 +54,5 @@ async def publish_return(press: Press, event: MoveTakenBack) -> None:
 
 async def _who_know(press: Press, actor: Actor, target_id: int) -> list[Recipient]:
     hosts = await moves.list_hosts_unfiltered(press.conn, actor.id, target_id)
+    await moves.note_hosts(press.conn, actor.id, hosts)
     return await closings.recipients_on(press.conn, hosts)

@@ -134,10 +134,16 @@ async def test_a_move_that_is_over_before_it_is_told_is_not_told(mover: Mover, e
     assert "Move" not in {kind for _, kind, _ in await mover.sent()}
 
 
+@pytest.mark.parametrize("comes_back", [False, True])
 async def test_pat05_the_server_of_the_new_account_is_told_when_the_old_one_is_closed(
-    mover: Mover,
+    mover: Mover, comes_back: bool
 ) -> None:
     await mover.move()
+    await mover.sent()
+    if comes_back:
+        async with mover.fed.database.write() as conn:
+            await moving.come_back(conn, mover.old)
+        await mover.sent()
     async with mover.fed.database.write() as conn:
         await closing.close_account(conn, mover.old, tick())
         erasure_id = await conn.fetchval("select id from erasures where kind = 'account'")
@@ -148,6 +154,7 @@ async def test_pat05_the_server_of_the_new_account_is_told_when_the_old_one_is_c
             " where v.type = 'Delete' and v.post_id is null order by d.host"
         )
         closed = await actors.read_unfiltered(conn, mover.old.id)
+        assert await conn.fetchval("select count(*) from move_hosts") == 0
     assert [row["host"] for row in rows] == ["knows.test", "new.test"]
     assert closed is not None
     assert (closed.state, closed.moved_to) == ("gone", None)
