@@ -66,7 +66,7 @@ select relname from pg_class
 where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
 """
 # Rows that the schema makes itself.
-ONLY_ROWS = ("site", "smtp")
+ONLY_ROWS = ("site", "smtp", "media_use")
 
 
 async def empty(conn: Connection) -> None:
