@@ -73,14 +73,15 @@ class Writer:
         self._file = file
 
     @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
-        with self._file.open(name, "w", force_zip64=True) as entry:
-            yield entry
+    def open(self, entry: str | zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+        """An entry to write to; one that has only a name is made smaller."""
+        with self._file.open(entry, "w", force_zip64=True) as file:
+            yield file
 
     def add_file(self, name: str, path: Path) -> str:
-        """Its SHA-256."""
+        """Its SHA-256. It is stored as it is: pictures and recordings do not become smaller."""
         facts = Entry()
-        with path.open("rb") as source, self.open(name) as entry:
+        with path.open("rb") as source, self.open(zipfile.ZipInfo(name)) as entry:
             while data := source.read(CHUNK):
                 entry.write(facts.take(data))
         return facts.sha256
@@ -145,18 +146,23 @@ class Archive:
         for data in self._read(table.entry):
             yield data
 
-    def extract(self, name: str, target: Path) -> None:
-        """Write one file of the manifest to `target`, whole or not at all, for its owner only."""
+    def extract(self, name: str, target: Path, partial: Path) -> None:
+        """Write one file of the manifest to `target`, whole or not at all, for its owner only.
+
+        It is `partial` until it is whole.
+        """
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
         partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600)
-        with partial.open("wb") as file:
-            for data in self._read(_entry_of(name)):
-                file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        try:
+            partial.touch(mode=0o600)
+            with partial.open("wb") as file:
+                for data in self._read(_entry_of(name)):
+                    file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _read(self, entry: str) -> Iterator[bytes]:
         try:

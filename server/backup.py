@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import msgspec
 
 from server import archive, erased_log, migrate
 from server.archive import Archive, Entry, Manifest, TableFacts, Writer
 from server.database import url_of
 from server.errors import StartError
+from server.placing import Placing
 from server.settings import MEDIA, SECRET_FILE, Settings, read_secret
 from storage import dump, schema
 from storage import site as sites
@@ -33,9 +35,12 @@ async def backup(settings: Settings, path: Path) -> Manifest:
     with archive.create(path) as writer:
         try:
             async with dump.snapshot(url_of(settings)) as conn:
-                manifest = await _write(conn, writer, settings, secret)
+                manifest = await _write_rows(conn, writer, settings)
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise StartError(f"The database cannot be read ({error}).") from error
+        # Gigabytes take long, and no transaction waits for them. A file that a row speaks of is
+        # missing only if it was erased meanwhile; one that came meanwhile is swept after a restore.
+        manifest = msgspec.structs.replace(manifest, files=_write_files(writer, settings, secret))
         writer.close(manifest)
     return manifest
 
@@ -47,32 +52,30 @@ async def restore(settings: Settings, path: Path) -> Manifest:
         await _require_empty(settings)
         source.verify()
         await asyncio.to_thread(migrate.run, url_of(settings), source.manifest.schema)
+        placing = Placing(settings.data_dir)
         try:
             await _load(url_of(settings), source)
-            _restore_files(settings, source)
+            _restore_files(settings, source, placing)
             if source.manifest.schema != migrate.newest_version():
                 await asyncio.to_thread(migrate.run, url_of(settings))
             await _settle(url_of(settings))
             await _erase_again(settings)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            await _empty_again(settings)
+            await _undo(settings, placing)
             raise StartError(f"The restore failed, nothing was kept ({error}).") from error
         except BaseException:
-            await _empty_again(settings)
+            await _undo(settings, placing)
             raise
     return source.manifest
 
 
-async def _write(conn: Connection, writer: Writer, settings: Settings, secret: bytes) -> Manifest:
+async def _write_rows(conn: Connection, writer: Writer, settings: Settings) -> Manifest:
+    """Everything of the database; the manifest names no file yet."""
     version = await schema.read_version(conn)
     if version is None:
         raise StartError("The database is empty: there is nothing to back up.")
     origin = await sites.read_origin(conn)
     tables = [await _write_table(conn, writer, table) for table in await dump.list_tables(conn)]
-    files = {SECRET_FILE: _write_secret(writer, secret)}
-    for name, file in _media(settings):
-        with suppress(FileNotFoundError):  # erased since it was listed
-            files[name] = writer.add_file(f"files/{name}", file)
     return Manifest(
         format=archive.FORMAT,
         made_at=datetime.now(UTC),
@@ -80,8 +83,17 @@ async def _write(conn: Connection, writer: Writer, settings: Settings, secret: b
         origin=origin or settings.origin,
         tables=tables,
         sequences={one.name: one.value for one in await dump.list_sequences(conn)},
-        files=files,
+        files={},
     )
+
+
+def _write_files(writer: Writer, settings: Settings, secret: bytes) -> dict[str, str]:
+    """The key and what members uploaded: the path of each with its SHA-256."""
+    files = {SECRET_FILE: _write_secret(writer, secret)}
+    for name, file in _media(settings):
+        with suppress(FileNotFoundError):  # erased since it was listed
+            files[name] = writer.add_file(f"files/{name}", file)
+    return files
 
 
 async def _write_table(conn: Connection, writer: Writer, table: Table) -> TableFacts:
@@ -171,12 +183,16 @@ async def _load_table(conn: Connection, source: Archive, table: TableFacts) -> N
         raise StartError(f"The table {table.name} does not equal the backup: nothing was kept.")
 
 
-def _restore_files(settings: Settings, source: Archive) -> None:
+def _restore_files(settings: Settings, source: Archive, placing: Placing) -> None:
     for name in source.manifest.files:
         if name != SECRET_FILE or settings.secret_key is None:
-            source.extract(name, settings.data_dir / name)
+            placing.put(source, name)
 
 
-async def _empty_again(settings: Settings) -> None:
-    async with dump.connect(url_of(settings)) as conn:
-        await dump.drop_all(conn)
+async def _undo(settings: Settings, placing: Placing) -> None:
+    """Nothing is kept: no file and no table."""
+    try:
+        placing.undo()
+    finally:
+        async with dump.connect(url_of(settings)) as conn:
+            await dump.drop_all(conn)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import zipfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +18,7 @@ from server import archive, backup
 from server.archive import Archive
 from server.database import url_of
 from server.errors import StartError
+from server.placing import Placing
 from server.settings import SECRET_FILE, Settings
 from storage import dump, outbox
 from storage.db import Database
@@ -269,6 +272,69 @@ def _without_table(path: Path, target: Path, name: str) -> None:
             field: getattr(whole.manifest, field) for field in whole.manifest.__struct_fields__
         }
         writer.close(archive.Manifest(**(facts | {"tables": kept})))
+
+
+async def test_a_restore_that_fails_at_its_end_leaves_no_file_and_the_key_that_was_there(
+    lived_in: Settings, empty: Settings, tmp_path: Path
+) -> None:
+    await backup.backup(lived_in, tmp_path / "b.zip")
+    empty.data_dir.mkdir()
+    (empty.data_dir / "erased.log").write_bytes(b"\xff\n")
+    for there in ({"erased.log"}, {"erased.log", SECRET_FILE}):
+        with pytest.raises(StartError, match=r"erased\.log"):
+            await backup.restore(empty, tmp_path / "b.zip")
+        files = [path for path in empty.data_dir.rglob("*") if path.is_file()]
+        assert {path.name for path in files} == there
+        (empty.data_dir / SECRET_FILE).write_text("another key")
+    assert (empty.data_dir / SECRET_FILE).read_text() == "another key"
+    (empty.data_dir / "erased.log").unlink()
+    await backup.restore(empty, tmp_path / "b.zip")
+    assert await hashes(empty) == await hashes(lived_in)
+
+
+async def test_of_a_file_that_breaks_off_nothing_stays(lived_in: Settings, tmp_path: Path) -> None:
+    await backup.backup(lived_in, tmp_path / "b.zip")
+    whole = bytearray((tmp_path / "b.zip").read_bytes())
+    with zipfile.ZipFile(tmp_path / "b.zip") as file:
+        entry = file.getinfo("files/media/ab/cd.webp")
+    whole[entry.header_offset + entry.compress_size // 2] ^= 0xFF
+    (tmp_path / "d.zip").write_bytes(whole)
+    with Archive(tmp_path / "d.zip") as damaged:
+        placing = Placing(tmp_path / "theirs")
+        with pytest.raises(StartError, match="damaged"):
+            placing.put(damaged, "media/ab/cd.webp")
+    assert [path for path in (tmp_path / "theirs").rglob("*") if path.is_file()] == []
+
+
+async def test_files_are_stored_as_they_are_and_no_transaction_waits_for_them(
+    lived_in: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_file, open_then = archive.Writer.add_file, []
+
+    def look_first(writer: archive.Writer, name: str, path: Path) -> str:
+        with ThreadPoolExecutor() as beside:
+            open_then.append(beside.submit(asyncio.run, _transactions(url_of(lived_in))).result())
+        return add_file(writer, name, path)
+
+    monkeypatch.setattr(archive.Writer, "add_file", look_first)
+    await backup.backup(lived_in, tmp_path / "b.zip")
+    assert open_then == [0]
+    with zipfile.ZipFile(tmp_path / "b.zip") as file:
+        kinds = {entry.filename: entry.compress_type for entry in file.infolist()}
+    assert kinds["files/media/ab/cd.webp"] == zipfile.ZIP_STORED
+    assert kinds["tables/posts.copy"] == zipfile.ZIP_DEFLATED
+
+
+async def _transactions(dsn: str) -> int:
+    """How many of a backup are open."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(
+            "select count(*) from pg_stat_activity where application_name = 'dazzle backup'"
+            " and datname = current_database() and xact_start is not null"
+        )
+    finally:
+        await connection.close()
 
 
 async def test_a_file_that_is_no_backup_is_one_line(empty: Settings, tmp_path: Path) -> None:
