@@ -14,7 +14,7 @@ from forum.events import AccountMoved, MoveTakenBack
 from forum.moves import carry_all
 from forum.outbox import record_event
 from forum.standing import require_active
-from storage import accounts, actors, moves
+from storage import accounts, actors, memberships, moves
 from storage import site as sites
 from storage.actors import Actor
 from storage.db import Connection
@@ -31,7 +31,8 @@ async def move_away(
 
     The caller asked for the password, and read the new account at its own server just now: it must
     name the old one. `software` is what that server runs: closed communities go to a Dazzle only.
-    Whoever looks after this server or a community hands that on first.
+    Whoever looks after this server or a community hands that on first. A stop under a name for one
+    thread is waited for: taken along, it would tell whose name it is, and left here, it would end.
     """
     if new.is_local or new.kind != "person":
         raise Invalid("not_elsewhere", field="address")
@@ -43,6 +44,8 @@ async def move_away(
     await require_active(conn, current)
     if account.role != "member" or await moves.looks_after_any(conn, old.id):
         raise NotAllowed("hand_on_roles_first")
+    if await memberships.is_any_name_stopped(conn, old.id, now):
+        raise NotAllowed("name_is_stopped")
     if old.uri not in new.also_known_as:
         raise Invalid("not_known_as", field="address")
     before = await moves.read_moved_unfiltered(conn, old.id)

@@ -230,6 +230,19 @@ async def is_stopped_under_a_name(
     return bool(await conn.fetchval(IS_STOPPED_NAME, community_id, actor_id, now))
 
 
+IS_ANY_NAME_STOPPED = """
+select exists (
+  select 1 from aliases l
+  join memberships m on m.actor_id = l.actor_id
+  where l.owner_id = $1 and m.stopped_until > $2)
+"""
+
+
+async def is_any_name_stopped(conn: Connection, actor_id: int, now: datetime) -> bool:
+    """Whether this person is stopped anywhere by one of their names for one thread."""
+    return bool(await conn.fetchval(IS_ANY_NAME_STOPPED, actor_id, now))
+
+
 ACCEPT_RULES = """
 update memberships set rules_version = $3
 where community_id = $1 and actor_id = $2 and rules_version < $3

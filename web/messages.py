@@ -178,6 +178,10 @@ PROBLEMS: dict[str, str] = {
     "too_many_wishes": N_("There is no room for more. Undo something that you no longer need."),
     "moved": N_("You have moved to another account. Write with that one, or take the move back."),
     "moved_lately": N_("You moved less than 30 days ago. Please wait a little."),
+    "name_is_stopped": N_(
+        "A name that you used in one thread cannot post at the moment. You can move once that has "
+        "ended: before, moving would show whose name it is."
+    ),
     "moved_on": N_("That account has moved on itself."),
     "not_known_as": N_(
         "The new account does not name this one yet. Name it there as an old account, then come "

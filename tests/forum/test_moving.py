@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from forum import aliases, handover, moves, moving, policy, threads
+from forum import aliases, handover, moderation, moves, moving, policy, threads
 from forum.errors import Invalid, NotAllowed
 from storage import actors, memberships, post_copies
 from storage import moves as stored
@@ -170,6 +170,36 @@ async def test_pat18_who_knows_only_a_name_for_a_thread_is_not_told_of_a_move(
     await post_copies.note(conn, [hidden.id], "stranger.test")
     hosts = await stored.list_hosts_unfiltered(conn, pair.old.id, pair.new.id)
     assert hosts == ["joined.test", "knows.test", "new.test"]
+
+
+async def test_pat18_a_stop_under_a_name_for_a_thread_keeps_its_owner_here_until_it_ends(
+    conn: Connection,
+) -> None:
+    pair = await make_pair(conn)
+    owner, other = await make_person(conn), await make_person(conn)
+    community = await make_community(conn, owner)
+    await join(conn, community, pair.old)
+    await join(conn, community, other)
+    now = tick() + timedelta(days=4)
+    for person, until in ((pair.old, now + timedelta(days=2)), (other, now + timedelta(days=9))):
+        hidden = await aliases.start_unnamed_thread(
+            conn,
+            aliases.Fresh(factories.SITE, factories.KEYPAIR),
+            person,
+            community,
+            factories.make_draft("Anon", "Who knows?"),
+            now=now,
+        )
+        name = await actors.read_unfiltered(conn, hidden.author_id)
+        assert name is not None
+        await moderation.stop_member(conn, owner, community, name, until, "rude", now)
+    with pytest.raises(NotAllowed, match="name_is_stopped"):
+        await go(conn, pair, now=now + timedelta(days=1))
+    assert (await again(conn, pair.old)).moved_to is None
+    await go(conn, pair, now=now + timedelta(days=3))
+    found = await memberships.read_membership(conn, community.id, pair.new.id)
+    assert found is not None
+    assert (found.state, found.stopped_until, found.stopped_reason) == ("accepted", None, "")
 
 
 async def test_pat04_five_other_accounts_can_be_named(conn: Connection) -> None:
