@@ -31,7 +31,7 @@ PLACES = 256
 # A form with files holds one of these until all of it is here; who is refused gives it back first.
 FORM_PLACES = 32
 FILE_PLACES = 256
-FILES_OF_ONE = 32  # addresses; many people may be behind one
+FILES_OF_ONE = 64  # addresses: many people may be behind one, and a proxy asks for all at once
 BYTES_AT_ONCE = 64 * 1024 * 1024
 BUSY = "This server is busy. Please try again in a moment."
 RETRY_SECONDS = b"5"
@@ -40,7 +40,7 @@ FORM_BYTES = 409_600  # the longest post, percent-encoded in a script of three b
 
 INBOX_PATH = re.compile(r"/inbox|/ap/(?:actors/[^/]+|instance)/inbox")
 BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
-FILE_PATHS = "/media/"
+FILE_PATHS = ("/media/", "/settings/export/file")
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})  # they cost nothing, and have no places
 LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 PLAIN_HOST = re.compile(r"[\w.-]+(?::\d+)?|\[[0-9a-f:.]+\](?::\d+)?", re.ASCII)

@@ -240,10 +240,11 @@ async def test_res_02_who_is_refused_holds_no_place_of_a_form_either():
             writer.close()
 
 
-async def test_res_02_files_that_nobody_reads_hold_no_place_of_a_page(slow):
+@pytest.mark.parametrize("path", ["/media/a/slow", "/settings/export/file/slow"])
+async def test_res_02_files_that_nobody_reads_hold_no_place_of_a_page(slow, path):
     """Of one address; others, with an address of their own, still see theirs."""
     port, gate, waiting = slow
-    file = get("/media/a/slow", "forum.example")
+    file = get(path, "forum.example")
     asked = [asyncio.create_task(exchange(port, file)) for _ in range(FILES_OF_ONE)]
     for _ in range(FILES_OF_ONE):
         await asyncio.wait_for(waiting.acquire(), 20)
