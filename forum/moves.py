@@ -17,11 +17,13 @@ from forum.events import FollowAnswered
 from forum.outbox import record_event
 from forum.site import Site
 from forum.standing import require_active
-from storage import actors, communities, memberships, moves
+from storage import actors, communities, memberships, modlog, moves
 from storage.actors import Actor
 from storage.communities import Community
 from storage.consents import read_last
 from storage.db import Connection
+from storage.ids import new_id
+from storage.modlog import Act
 from storage.moves import Standing
 
 REST = timedelta(days=7)  # between two moves of one person
@@ -134,6 +136,9 @@ async def _carry(
     known = await memberships.read_membership(conn, community_id, new.id)
     await moves.carry(conn, community_id, old.id, new.id, state, now)
     is_new = known is None or known.state == "left"
+    is_let_in = state == "accepted" and (is_new or (known is not None and known.state == "asked"))
+    if is_let_in and not _is_open(community):
+        await _note_who_came(conn, community, new, now)
     if new.is_local and is_new and state in ("accepted", "asked"):
         await consents.give(conn, new.id, "community", community_id=community_id, now=now)
     if state == "accepted" and known is not None and known.state == "asked" and known.follow_body:
@@ -150,8 +155,18 @@ def _state_here(community: Community, standing: Standing) -> str:
 
     Moderators decide wherever they also decide on whoever joins with it.
     """
-    is_open = community.joining == "open" and community.readers == "anyone"
-    return standing.state if is_open else "asked"
+    return standing.state if _is_open(community) else "asked"
+
+
+def _is_open(community: Community) -> bool:
+    return community.joining == "open" and community.readers == "anyone"
+
+
+async def _note_who_came(conn: Connection, community: Community, new: Actor, now: datetime) -> None:
+    """For moderators, who did not let this account in. Who it was before is not kept."""
+    host = None if new.is_local else new.host
+    act = Act(new_id(now), new.id, "come_by_move", now, community_id=community.id, host=host)
+    await modlog.insert(conn, act)
 
 
 async def _may_enter(

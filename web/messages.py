@@ -289,6 +289,7 @@ ACTIONS: dict[str, str] = {
     "hand_over": N_("handed the account over"),
     "set_rules": N_("wrote new rules"),
     "set_role": N_("gave another role to:"),
+    "come_by_move": N_("became a member by moving here from another account"),
     "erase_received": N_("asked a server to erase everything"),
 }
 

@@ -401,7 +401,7 @@ alter table modlog
     'allow_server', 'unblock_server', 'federation_mode', 'signed_fetch', 'let_in', 'turn_away',
     'suspend_account', 'unsuspend_account', 'see_members', 'see_alias', 'see_message',
     'let_come_again', 'sign_in_link', 'set_role',
-    'set_rules', 'hand_over', 'erase_received', 'set_mail', 'see_link'));
+    'set_rules', 'hand_over', 'erase_received', 'set_mail', 'see_link', 'come_by_move'));
 """
 
 

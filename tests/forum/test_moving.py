@@ -9,9 +9,10 @@ import pytest
 
 from forum import aliases, handover, moderation, moves, moving, policy, threads
 from forum.errors import Invalid, NotAllowed
-from storage import actors, memberships, post_copies
+from storage import actors, memberships, modlog, post_copies
 from storage import moves as stored
 from storage.actors import Actor
+from storage.audience import Viewer
 from storage.communities import Community
 from storage.db import Connection
 from tests import factories
@@ -147,6 +148,36 @@ async def test_pat03_a_closed_community_lets_in_only_who_comes_from_a_named_dazz
     await go(conn, pair, now=tick() + timedelta(days=31), software="dazzle")
     assert await state(conn, named, pair.new) == "accepted"
     assert await state(conn, stays, pair.new) is None
+
+
+@pytest.mark.parametrize(
+    ("readers", "joining", "noted"),
+    [
+        ("anyone", "open", False),
+        ("anyone", "invite", True),
+        ("anyone", "apply", True),
+        ("members", "open", True),
+    ],
+)
+async def test_moderators_who_choose_members_read_that_one_came_by_a_move(
+    conn: Connection, readers: str, joining: str, noted: bool
+) -> None:
+    pair = await make_pair(conn)
+    owner = await make_person(conn)
+    hosts = (pair.new.host,) if readers == "members" else ()
+    community = await make_community(conn, owner, readers=readers, joining=joining, hosts=hosts)
+    await join(conn, community, pair.old)
+    now = tick()
+    for later in (
+        timedelta(),
+        moving.COOL_DOWN,
+    ):  # the second time the new account is there already
+        await go(conn, pair, now=now + later)
+        await moving.come_back(conn, pair.old)
+    assert await state(conn, community, pair.new) == "accepted"
+    acts = await modlog.list_acts(conn, Viewer(owner.id), community.id)
+    seen = [(act.action, act.moderator_name, act.host, act.actor_id) for act in acts]
+    assert seen == [("come_by_move", pair.new.name, pair.new.host, None)] * noted
 
 
 async def test_pat18_who_knows_only_a_name_for_a_thread_is_not_told_of_a_move(
