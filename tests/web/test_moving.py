@@ -64,6 +64,19 @@ async def test_pat04_somebody_moves_away_and_comes_back(scene: Scene, browser: O
     assert (await visitor.act("/c/wide/join")).status_code == 303
 
 
+async def test_a_moderator_reads_who_came_by_a_move(
+    scene: Scene, browser: Open, database: Database
+) -> None:
+    async with database.write() as conn:
+        owner = await make_person(conn, "owner")
+        chosen = await make_community(conn, owner, name="chosen", joining="invite")
+        await join(conn, chosen, scene.rosa)
+    assert await move(scene) == (303, "")
+    page = await (await browser().sign_in(owner)).page("/c/chosen/moderation")
+    assert ADDRESS in page.text
+    assert "became a member by moving here from another account" in page.text
+
+
 WRONG = (
     ({"password": "not this one"}, "This is not your password"),
     ({"sure": ""}, "Please say that you are sure"),
