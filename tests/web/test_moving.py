@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
+from forum import aliases, moderation
 from storage import actors
 from storage.actors import Actor
 from storage.db import Database
-from tests.factories import PASSWORD, join, make_community, make_person, make_remote_person, tick
+from tests.factories import (
+    KEYPAIR,
+    PASSWORD,
+    SITE,
+    far_future,
+    join,
+    make_community,
+    make_draft,
+    make_person,
+    make_remote_person,
+    tick,
+)
 from tests.web.conftest import Browser, KnownCommunities
 
 Open = Callable[..., Browser]
@@ -91,6 +104,28 @@ async def test_a_move_needs_password_certainty_and_an_account(scene: Scene) -> N
         assert status == 422, sentence
         assert sentence in text
     assert "another account now" not in (await scene.visitor.get("/u/rosa")).text
+
+
+async def test_pat18_only_the_person_reads_that_a_name_of_theirs_keeps_them_here(
+    scene: Scene, database: Database
+) -> None:
+    async with database.write() as conn:
+        owner = await make_person(conn, "owner")
+        place = await make_community(conn, owner, name="place")
+        await join(conn, place, scene.rosa)
+        now = tick() + timedelta(days=4)
+        post = await aliases.start_unnamed_thread(
+            conn, aliases.Fresh(SITE, KEYPAIR), scene.rosa, place, make_draft("Am I?", "I fear."),
+            now=now,
+        )  # fmt: skip
+        name = await actors.read_unfiltered(conn, post.author_id)
+        assert name is not None
+        await moderation.stop_member(conn, owner, place, name, far_future(), "rude", now)
+    _, text = await move(scene, password="not this one")
+    assert "A name that you used in one thread" not in text
+    _, text = await move(scene)
+    assert "A name that you used in one thread cannot post at the moment" in text
+    assert "You have moved to" not in (await scene.visitor.page("/settings/move")).text
 
 
 async def test_a_move_to_who_does_not_say_so_is_refused(scene: Scene, database: Database) -> None:
