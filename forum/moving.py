@@ -56,6 +56,7 @@ async def move_away(
     await require_active(conn, new)
     may_enter_closed = software == OUR_SOFTWARE
     await carry_all(conn, current, new, now, may_enter_closed=may_enter_closed, leaves=False)
+    await moves.note_hosts(conn, old.id, [new.host])  # it may look before it is told
     await record_event(conn, AccountMoved(old.id, new.id))
     await sites.bump_epoch(conn)
 
