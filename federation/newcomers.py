@@ -31,14 +31,17 @@ class Newcomers:
         self._counts: OrderedDict[str, int] = OrderedDict()
         self._end = 0.0
 
-    def admit(self, uri: str, most: int = PER_DOMAIN) -> None:
-        """Raises TooManyNewcomers once the domain of this URI has had `most`, for a while."""
+    def admit(self, uri: str, most: int | None = None) -> None:
+        """Raises TooManyNewcomers once the domain of this URI has had `most`, for a while.
+
+        Without `most` it is the whole share of a domain.
+        """
         if self._end <= monotonic():
             self._counts.clear()
             self._end = monotonic() + SECONDS
         domain = registrable_domain(parse_url(uri).hostname)
         count = self._counts.get(domain, 0)
-        if count >= most:
+        if count >= (PER_DOMAIN if most is None else most):
             raise TooManyNewcomers
         self._counts[domain] = count + 1
         self._counts.move_to_end(domain)

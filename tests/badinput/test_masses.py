@@ -123,7 +123,7 @@ async def test_res_12_one_domain_makes_us_look_at_so_many_strangers_who_are_told
     states = await world.observer.fetch("select state, reason, count(*) from inbox group by 1, 2")
     assert {tuple(row) for row in states} == {
         ("done", "", SHARE),
-        ("waiting", "Unreachable: too_many_newcomers", 10),
+        ("waiting", "TooManyNewcomers: too_many_newcomers", 10),
     }
     await oracle.require_next()
 
