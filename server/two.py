@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from forum import membership, threads
 from forum.ports import Services
@@ -94,9 +95,7 @@ def main(directory: Path, ports: tuple[int, int] = PORTS) -> None:
         with reachable(b.settings()) as opened:
             asyncio.run(_visit(opened, _address(a)))
         _introduce(a, b)
-        while all(process.poll() is None for process in running):
-            time.sleep(STEP)
-        raise StartError(f"One of the two ended by itself; see {a.log} and {b.log}.")
+        _wait_until_one_ends((a, b), running)
     except KeyboardInterrupt:
         print("\nStopping both.", flush=True)
     finally:
@@ -134,6 +133,18 @@ def _wait_until_serving(trial: Trial, process: subprocess.Popen[bytes]) -> None:
             raise StartError(_last_line(trial))
         time.sleep(STEP)
     raise StartError(f"{trial.name} does not serve yet after {PATIENCE:.0f} s; see {trial.log}.")
+
+
+def _wait_until_one_ends(
+    trials: tuple[Trial, Trial], running: list[subprocess.Popen[bytes]]
+) -> NoReturn:
+    """Raises StartError, which says how it ended."""
+    while True:
+        time.sleep(STEP)
+        for trial, process in zip(trials, running, strict=True):
+            if process.poll() is not None:
+                how = f"ended by itself with status {process.returncode}; see {trial.log}"
+                raise StartError(f"{_last_line(trial)} ({trial.name} {how})")
 
 
 def _last_line(trial: Trial) -> str:

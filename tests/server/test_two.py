@@ -58,7 +58,7 @@ def test_two_servers_start_federate_and_stop(tmp_path: Path) -> None:
         wait_for_greeting(f"http://localhost:{a}/c/marfan")
         wait_for_greeting(f"http://127.0.0.1:{b}/c/marfan@localhost:{a}")
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(60) == 0, log.read_text()
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
