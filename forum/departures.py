@@ -63,7 +63,8 @@ async def _take_out(conn: Connection, actor: Actor, now: datetime, limit: int) -
     if left:
         left -= await _take_reactions(conn, actor, left)
     if left:
-        await confirm(conn, actor, await departures.finish(conn, actor.id))
+        source_uri = await departures.finish(conn, actor.id)
+        await confirm(conn, actor, source_uri, author_id=actor.id)
     return limit - left
 
 

@@ -68,10 +68,16 @@ async def read_receipt(conn: Connection, secret: str, now: datetime) -> Receipt 
     )
 
 
-async def confirm(conn: Connection, actor: Actor, source_uri: str | None) -> None:
-    """Tell the server that asked, by that activity of this actor's, that all of it is erased."""
+async def confirm(
+    conn: Connection, actor: Actor, source_uri: str | None, *, author_id: int | None = None
+) -> None:
+    """Tell the server that asked, by that activity of this actor's, that all of it is erased.
+
+    `author_id` wrote it, if it was here. It is told once the files are gone as well
+    (storage.outbox).
+    """
     if source_uri is not None and not actor.is_local:
-        await record_event(conn, DeletionDone(actor.id, source_uri))
+        await record_event(conn, DeletionDone(actor.id, source_uri, author_id))
 
 
 async def receive_confirmation(

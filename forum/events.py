@@ -114,10 +114,14 @@ class FollowAnswered(Event, frozen=True):
 
 
 class DeletionDone(Event, frozen=True):
-    """Nothing is left here of what that activity of another server took back."""
+    """Nothing is left here of what that activity of another server took back.
+
+    `author_id` wrote it; None when it never came here.
+    """
 
     actor_id: int
     source_uri: str
+    author_id: int | None = None
 
 
 class AccountClosed(Event, frozen=True):

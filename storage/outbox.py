@@ -14,6 +14,14 @@ RECORD = "insert into events (kind, payload) values ($1, $2)"
 # be that in another worker's hands or waiting to be tried again.
 OF_MEMBERS = "('MembershipAsked', 'MembershipLeft', 'FollowAnswered')"
 
+# That nothing is left is not said before the files of what that author wrote are gone as well.
+IS_LEFT = """
+e.kind = 'DeletionDone' and exists (
+  select 1 from media_cache c
+  join posts p on p.id = c.post_id
+  where c.state = 'dropped' and p.author_id = (e.payload ->> 'author_id')::bigint)
+"""
+
 CLAIM = f"""
 select e.id, e.kind, e.payload, e.tries from events e
 where e.state = 'waiting' and e.due_at <= now()
@@ -21,6 +29,7 @@ where e.state = 'waiting' and e.due_at <= now()
     select 1 from events f
     where f.state = 'waiting' and f.kind in {OF_MEMBERS} and f.id < e.id
       and f.payload -> 'actor_id' = e.payload -> 'actor_id'))
+  and not ({IS_LEFT})
 order by e.id
 limit $1
 for update of e skip locked

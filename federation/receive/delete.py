@@ -49,7 +49,7 @@ async def receive_delete(job: Job, delete: Delete) -> Change:
             await use_cases.remember_deletion(conn, delete.object, job.actor.host, job.now)
             await confirm(conn, job.actor, job.source_uri)
         elif post.author_id == job.actor.id:
-            await confirm(conn, job.actor, job.source_uri)
+            await confirm(conn, job.actor, job.source_uri, author_id=post.author_id)
             await use_cases.erase_post(
                 conn, job.actor, post, now=job.now, source_uri=job.source_uri
             )

@@ -28,7 +28,7 @@ async def receive_deletion(job: Job, community: Community, delete: Delete) -> Ch
     if delete.actor == author.uri and await _is_taken_back(job, author, post.uri):
         return _erase(job, author, post)
     if post.state == "erased":
-        return _confirm(job)
+        return _confirm(job, post)
     return _remove(job, community, post, await _moderator(job, delete.actor), delete.reason)
 
 
@@ -43,9 +43,9 @@ def _remember(job: Job, uri: str) -> Change:
     return change
 
 
-def _confirm(job: Job) -> Change:
+def _confirm(job: Job, post: Post) -> Change:
     async def change(conn: Connection) -> None:
-        await confirm(conn, job.actor, job.source_uri)
+        await confirm(conn, job.actor, job.source_uri, author_id=post.author_id)
 
     return change
 
@@ -53,7 +53,7 @@ def _confirm(job: Job) -> Change:
 def _erase(job: Job, author: Actor, post: Post) -> Change:
     async def change(conn: Connection) -> None:
         await forget_repeated(conn, job)
-        await confirm(conn, job.actor, job.source_uri)
+        await confirm(conn, job.actor, job.source_uri, author_id=post.author_id)
         await use_cases.erase_post(conn, author, post, now=job.now, source_uri=job.source_uri)
 
     return change

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from forum import remote_pictures
+from storage import media_cache
 from storage.actors import Actor
 from storage.communities import Community
 from storage.instances import save_software
+from storage.media_files import MediaFiles
 from storage.threads import Post, read_by_uri_unfiltered
 from tests.factories import join, make_community, make_person, make_thread
 from tests.federation.conftest import Here
@@ -158,6 +162,36 @@ async def test_pat05_a_dazzle_hears_that_all_of_it_is_gone(
     assert said["actor"] == here.site.instance_uri
     assert (said["type"], said["object"], said["to"]) == ("Acknowledge", gone["id"], [ada.uri])
     assert {"Acknowledge": "https://dazzle.example/ns#Acknowledge"} in said["@context"]
+
+
+async def test_pat05_nothing_is_called_erased_while_a_picture_of_it_is_still_a_file_here(
+    here: Here, peer: Peer, ada: Actor, community: Community, tmp_path: Path
+):
+    sent = create(peer, ada.uri, community)
+    sent["object"]["attachment"] = [
+        {"type": "Document", "mediaType": "image/png", "url": f"{peer.origin}/scan.png"}
+    ]
+    await here.receive(sent)
+    files = MediaFiles(tmp_path)
+    now, name = here.fed.clock.now(), "n" * 26
+    (tmp_path / "full").write_bytes(b"a picture")
+    files.save(name, {"full.jpg": tmp_path / "full"})
+    async with here.database.write() as conn:
+        await save_software(conn, ada.host, "dazzle", "1", now)
+        post = await read_by_uri_unfiltered(conn, sent["object"]["id"])
+        assert post is not None
+        key = media_cache.key_of(post.id, f"{peer.origin}/scan.png")
+        assert await media_cache.claim(conn, key, post.id, now)
+        assert await media_cache.keep(conn, key, now, name=name, size=9)
+
+    await here.receive(delete(peer, ada.uri, sent["object"]["id"]))
+    await publish_all(here.fed)
+    said = "select count(*) from activities where type = 'Acknowledge'"
+    assert await here.fetch(said) == [(0,)]
+    await remote_pictures.sweep(here.database, files)
+    assert list(files.names()) == []
+    await publish_all(here.fed)
+    assert await here.fetch(said) == [(1,)]
 
 
 async def test_pat05_what_a_moderator_hides_is_not_called_erased(
