@@ -33,7 +33,8 @@ ABOUT = ("self", "child", "other")
 def check_draft(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
     """The draft as it is stored, but for its poll. Raises Invalid.
 
-    An answer may be nothing but a picture or a poll: microblogs send such.
+    A post may be nothing but a picture or a poll. A thread from elsewhere may be a title alone:
+    Lemmy's may.
     """
     if draft.about not in ("", *ABOUT):
         raise Invalid("choose_one", field="about")
@@ -41,7 +42,8 @@ def check_draft(draft: Draft, *, is_thread: bool, is_ours: bool) -> Draft:
     parts = clean_parts(draft.parts)
     if is_thread and not title:
         raise Invalid("empty", field="title")
-    if not is_thread and not (draft.html.strip() or parts.attachments or draft.poll):
+    needs_more = is_ours or not is_thread
+    if needs_more and not (draft.html.strip() or parts.attachments or draft.poll):
         raise Invalid("empty", field="source")
     if is_ours:
         for field, text, most in (

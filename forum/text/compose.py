@@ -13,11 +13,10 @@ async def compose(
 ) -> Draft:
     """A draft of a local thread, or of a reply when `title` is ''.
 
-    Raises Invalid 'empty' or 'too_long' with the field.
+    Raises Invalid 'too_long' with the field. Whether it may be without words depends on what it
+    carries (forum/drafts.py).
     """
     text = await compose_text(renderer, source, field="source")
-    if not text.source:
-        raise Invalid("empty", field="source")
     return Draft(
         title=_short(title, TITLE_LIMIT, "title"),
         source=text.source,

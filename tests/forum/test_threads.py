@@ -126,6 +126,8 @@ async def test_a_reply_has_no_title_and_needs_words(conn: Connection) -> None:
     empty = replace(draft, source="", html="")
     with pytest.raises(Invalid, match="empty"):
         await threads.reply(conn, SITE, author, thread, empty, now=tick())
+    with pytest.raises(Invalid, match="empty"):
+        await threads.start_thread(conn, SITE, author, community, empty, now=tick())
 
 
 @pytest.mark.parametrize(

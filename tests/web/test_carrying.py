@@ -134,6 +134,44 @@ async def test_a_reply_carries_pictures_too_under_its_content_note(
     assert "details" in inside.ancestors
 
 
+async def test_a_picture_needs_no_words_and_neither_words_nor_picture_is_nothing(
+    writer: Writer, database: Database, person: Actor, place: Community
+) -> None:
+    async with database.write() as conn:
+        thread = await make_thread(conn, person, place)
+    writer.path = f"/t/{thread.id}/reply"
+    page = await writer.browser.page(f"{writer.path}?to={thread.id}")
+    (words,) = [one for one in page.all("textarea") if one.attributes["name"] == "source"]
+    assert "required" not in words.attributes
+    form = page.form(writer.path)
+    writer.fields = form.fields | {"source": ""}
+    await writer.send(picture())
+    first, second = await writer.send(alt1="A knee"), await writer.send(alt1="A knee")
+    assert (first.status_code, first.headers["location"]) == (303, second.headers["location"])
+    answers = "select parts from posts where kind = 'reply' and html = ''"
+    ((parts,),) = await rows_of(database, answers)
+    assert [one.alt for one in parts_of(parts).attachments] == ["A knee"]
+
+    writer.fields = form.fields | {"source": ""}
+    refused = await writer.send()
+    assert refused.status_code == 422
+    assert "Please fill this in." in refused.text
+    assert len(await rows_of(database, answers)) == 1
+
+
+async def test_the_last_picture_of_a_post_without_words_cannot_be_left_out(
+    writer: Writer, database: Database
+) -> None:
+    await writer.send(picture(), source="")
+    posted = await writer.send(alt1="One")
+    post = posted.headers["location"].split("?")[0].removeprefix("/t/")
+    writer.path = f"/p/{post}/change"
+    writer.fields = (await writer.browser.page(writer.path)).form(writer.path).fields
+    assert (await writer.send(alt1="Two")).status_code == 303
+    assert (await writer.send(drop1="yes")).status_code == 422
+    assert (await rows_of(database, FILES)) == [(True, "Two", "image")]
+
+
 HTML = b"<!DOCTYPE html><script>alert(1)</script>"
 REFUSED = {
     "an activity": b'{"type":"Create","@context":"https://www.w3.org/ns/activitystreams"}',

@@ -63,7 +63,7 @@ async def change(visit: Visit) -> Response:
         post, community = await _own_post(visit, conn)
     with visit.form.checked():
         chosen = await carrying.take_in(visit)
-        draft = await _draft(visit, post)
+        draft = await _draft(visit, post, has_files=bool(chosen))
         async with visit.services.database.write() as conn:
             await require_told(visit, conn, community)
             author = await aliases.own_name(conn, await own(visit, conn), post.author_id)
@@ -88,10 +88,10 @@ async def _own_post(visit: Visit, conn: Connection) -> tuple[Post, CommunityView
     return post, require_standing(visit, community)
 
 
-async def _draft(visit: Visit, post: Post) -> Draft:
+async def _draft(visit: Visit, post: Post, *, has_files: bool) -> Draft:
     form = visit.form
     title = form.line("title", most=text.TITLE_LIMIT, least=1) if post.kind == "thread" else ""
-    source = form.text("source", most=text.TEXT_LIMIT, least=1)
+    source = form.text("source", most=text.TEXT_LIMIT, least=0 if has_files else 1)
     note = form.line("content_note", most=text.NOTE_LIMIT)
     form.stop_if_wrong()
     check_fragments(visit, title, source, note, *descriptions_in(visit))

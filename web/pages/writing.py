@@ -67,7 +67,7 @@ async def start_thread(visit: Visit) -> Response:
         community = await _writable(visit, conn)
     with visit.form.checked():
         chosen = await carrying.take_in(visit)
-        draft = await _draft(visit, community, is_thread=True)
+        draft = await _draft(visit, community, is_thread=True, has_files=bool(chosen))
         fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
@@ -101,7 +101,7 @@ async def reply(visit: Visit) -> Response:
         community = await _writable_around(visit, conn, parent)
     with visit.form.checked():
         chosen = await carrying.take_in(visit)
-        draft = await _draft(visit, community, is_thread=False)
+        draft = await _draft(visit, community, is_thread=False, has_files=bool(chosen))
         fresh = await _fresh(visit)
         async with services.database.write() as conn:
             await agree(visit, conn, community)
@@ -150,11 +150,13 @@ def descriptions_in(visit: Visit) -> list[str]:
     return [one.alt for one in carrying.chosen_in(visit.form)]
 
 
-async def _draft(visit: Visit, community: CommunityView, *, is_thread: bool) -> Draft:
+async def _draft(
+    visit: Visit, community: CommunityView, *, is_thread: bool, has_files: bool
+) -> Draft:
     """The checked and rendered text of the form; counted, so that nobody floods a community."""
     form = visit.form
     title = form.line("title", most=text.TITLE_LIMIT, least=1) if is_thread else ""
-    source = form.text("source", most=text.TEXT_LIMIT, least=1)
+    source = form.text("source", most=text.TEXT_LIMIT, least=0 if has_files else 1)
     note = form.line("content_note", most=text.NOTE_LIMIT)
     language = form.values.get("language", "")
     async with visit.services.database.read() as conn:
