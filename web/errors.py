@@ -26,6 +26,8 @@ STATUS: dict[type[ForumError], int] = {
     FilesBusy: 503,
 }
 
+TYPED = ("title", "content_note", "source")
+
 
 class ForeignForm(ForumError):
     """The form was not made by our page for this visitor, or has grown too old."""
@@ -68,4 +70,5 @@ def _written(visit: Visit, refusal: ForumError) -> str:
     is_surely_ours = "origin" in headers or "sec-fetch-site" in headers
     if refusal.code == "foreign_form" or not is_surely_ours:
         return ""
-    return visit.form.values.get("source", "")
+    typed = (visit.form.values.get(field, "").strip() for field in TYPED)
+    return "\n\n".join(filter(None, typed))

@@ -313,6 +313,12 @@ async def test_somebody_who_floods_is_slowed_down(database: Database, browser: O
     assert {answer.status_code for answer in answers[:40]} == {303}
     assert answers[40].status_code == 429
     assert "40" in answers[40].text
+    new = f"/c/{community.name}/new"
+    fields = (await rosa.page(new)).form(new).fields
+    words = {"title": "My brace", "content_note": "A wound", "source": "It fits."}
+    refused = await rosa.post(new, {**fields, **words})
+    assert refused.status_code == 429
+    assert "\nMy brace\n\nA wound\n\nIt fits.</textarea>" in refused.text
 
 
 async def test_what_is_kept_for_one_reader_is_not_shown_to_another_who_sees_less(
