@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from pathlib import Path
+from types import CodeType
 from typing import Any
 from zlib import crc32
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import BytecodeCache, DictLoader, Environment, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from web.answers import ICONS
@@ -44,6 +47,27 @@ USES = {name: USE.format("", name) for name, _ in ICONS}
 USES["back-flip"] = USE.format(" flip", "back")  # turned where pages read from right to left
 
 
+class CompiledTemplates(BytecodeCache):
+    """What the templates of one language were compiled to, kept as long as the process lives.
+
+    Compiling takes longer than all else that makes a page. Languages are kept apart: a filter
+    over a constant is worked out while its template is compiled.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._codes[bucket.key] = bucket.code
+
+
+COMPILED: defaultdict[str, CompiledTemplates] = defaultdict(CompiledTemplates)  # by language
+
+
 class Templates:
     """Renders the files of web/templates."""
 
@@ -64,6 +88,7 @@ class Templates:
         found = self._environments.get(locale)
         if found is None:
             found = self._environments[locale] = self._make(words_for(locale))
+            found.bytecode_cache = COMPILED[locale]
         return found
 
     def _make(self, words: Words) -> Environment:
