@@ -23,7 +23,7 @@ SECONDS = 0.03  # that a sink takes to answer
 
 
 async def test_f02_a_killed_worker_loses_nothing_and_repeats_what_was_under_way(
-    database: Database, database_url: str
+    own_database: Database, database_url: str
 ) -> None:
     words = words_about(OBJECTS, EACH)
     async with AsyncExitStack() as stack:
@@ -31,7 +31,7 @@ async def test_f02_a_killed_worker_loses_nothing_and_repeats_what_was_under_way(
             await stack.enter_async_context(open_sink(Sink(delay=SECONDS))) for _ in range(SINKS)
         ]
         by_host = {sink.host: sink for sink in sinks}
-        async with database.write() as conn:
+        async with own_database.write() as conn:
             await make_site(conn)
             author = await make_person(conn)
             inboxes = [sink.inbox for sink in sinks]
@@ -40,7 +40,7 @@ async def test_f02_a_killed_worker_loses_nothing_and_repeats_what_was_under_way(
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([delivering.__name__])
         kills, repeated = 0, 0
-        while waiting := await _left(database):
+        while waiting := await _left(own_database):
             worker = context.Process(target=delivering.run, args=(database_url,), daemon=True)
             worker.start()
             before = _received(sinks)
@@ -49,12 +49,12 @@ async def test_f02_a_killed_worker_loses_nothing_and_repeats_what_was_under_way(
                 worker.kill()
                 kills += 1
             else:
-                await _until_nothing(database)
+                await _until_nothing(own_database)
                 worker.kill()
             await asyncio.to_thread(worker.join, 10)
             await asyncio.sleep(3 * SECONDS)  # what was sent arrives
-            repeated += await _owed_again(database, by_host)
-            async with database.read() as conn:
+            repeated += await _owed_again(own_database, by_host)
+            async with own_database.read() as conn:
                 await conn.execute("update destinations set leased_until = now()")
         received = _received(sinks)
     total = SINKS * len(words)

@@ -18,9 +18,9 @@ SECONDS = 12.0
 
 
 async def test_f03_a_worker_killed_at_many_points_does_each_thing_once(
-    database: Database, database_url: str, tmp_path: Path
+    own_database: Database, database_url: str, tmp_path: Path
 ):
-    scene = await make_scene(database)
+    scene = await make_scene(own_database)
     await keep_replies(scene, ACTIVITIES)
     kills, end = 0, monotonic() + SECONDS
     with open_nursery(database_url, SITE.origin, tmp_path) as nursery:

@@ -15,9 +15,9 @@ ACTIVITIES = 600
 
 
 async def test_f23_two_workers_that_take_the_same_jobs_do_each_once(
-    database: Database, database_url: str, tmp_path: Path
+    own_database: Database, database_url: str, tmp_path: Path
 ):
-    scene = await make_scene(database)
+    scene = await make_scene(own_database)
     with open_nursery(database_url, SITE.origin, tmp_path) as nursery:
         nursery.start()
         nursery.start()

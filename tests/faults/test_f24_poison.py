@@ -16,9 +16,9 @@ POISON = "alter table posts add constraint poison check (html not like '%poison%
 
 
 async def test_f24_an_activity_that_always_fails_is_set_aside_and_blocks_nothing(
-    database: Database, database_url: str, tmp_path: Path
+    own_database: Database, database_url: str, tmp_path: Path
 ):
-    scene = await make_scene(database, hosts=2)
+    scene = await make_scene(own_database, hosts=2)
     await scene.value(POISON)
     tried = "select tries from inbox order by id limit 1"
     with open_nursery(database_url, SITE.origin, tmp_path) as nursery:

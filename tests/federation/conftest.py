@@ -15,7 +15,7 @@ from federation.fetch import Budget
 from forum.ports import SystemClock
 from forum.site import Site
 from storage.actors import Actor
-from storage.db import Connection, Database
+from storage.db import Database
 from tests.factories import make_site
 from tests.federation.peer import Peer, open_peer, post_signed, serve
 from tests.federation.wire import PlainRenderer
@@ -61,43 +61,9 @@ class Here:
         return await self.fetch("select type, state, reason from inbox order by id")
 
 
-LIST_TABLES = """
-select relname from pg_class
-where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
-"""
-# Rows that the schema makes itself.
-ONLY_ROWS = ("site", "smtp", "media_use")
-
-
-async def empty(conn: Connection) -> None:
-    """Without triggers the order does not matter; deleting is quicker than truncating so much."""
-    tables = [row["relname"] for row in await conn.fetch(LIST_TABLES)]
-    await conn.execute(
-        "\n".join(
-            [
-                "begin;",
-                "set local session_replication_role = replica;",
-                *(f"delete from {table};" for table in tables),
-                *(f"insert into {table} default values;" for table in ONLY_ROWS),
-                "commit;",
-            ]
-        )
-    )
-
-
 @pytest.fixture
-async def emptied(shared_database: str) -> AsyncIterator[Database]:
-    """The shared database, emptied afterwards: quicker than a new one, for tests that commit."""
-    opened = await Database.open(shared_database)
-    yield opened
-    async with opened.read() as conn:
-        await empty(conn)
-    await opened.close()
-
-
-@pytest.fixture
-async def here(emptied: Database) -> AsyncIterator[Here]:
-    database, app = emptied, Starlette()
+async def here(database: Database) -> AsyncIterator[Here]:
+    app = Starlette()
     async with serve(app) as origin:
         site = Site(origin)
         async with database.write() as conn:

@@ -33,8 +33,8 @@ GROUP = ("attributedTo", "moderators", "featured", "postingRestrictedToMods", "d
 
 
 @pytest.fixture
-async def fed(emptied: Database) -> AsyncIterator[Federation]:
-    async with open_wire(emptied) as opened:
+async def fed(database: Database) -> AsyncIterator[Federation]:
+    async with open_wire(database) as opened:
         yield opened
 
 

@@ -213,8 +213,8 @@ async def test_a_refused_body_is_read_to_its_end_and_the_connection_stays(
     writer.close()
 
 
-async def test_bodies_together_are_bounded(emptied: Database):
-    door = Admission(emptied, lambda _: False)
+async def test_bodies_together_are_bounded(database: Database):
+    door = Admission(database, lambda _: False)
     with door.visit([]) as first, door.visit([]) as second:
         first.hold(BYTES_AT_ONCE)
         with pytest.raises(Full):
@@ -234,17 +234,17 @@ async def test_bodies_together_are_bounded(emptied: Database):
     ],
 )
 async def test_the_server_is_read_from_every_kind_of_signature(
-    emptied: Database, headers: list[tuple[bytes, bytes]]
+    database: Database, headers: list[tuple[bytes, bytes]]
 ):
-    door = Admission(emptied, lambda _: False)
+    door = Admission(database, lambda _: False)
     with door.visit(headers) as visit:
         visit.come_in()
         assert door.strangers.taken_by == {"there.test": 1}
     await door.close()
 
 
-async def test_all_that_name_no_server_share_the_places_of_one(emptied: Database):
-    door = Admission(emptied, lambda _: False)
+async def test_all_that_name_no_server_share_the_places_of_one(database: Database):
+    door = Admission(database, lambda _: False)
     for key_uri in (b"https://somebody@there.test/k", b"nonsense", b"https://there test/k"):
         visit = door.visit([(b"signature", b'keyId="' + key_uri + b'"')])
         visit.__enter__().come_in()

@@ -52,10 +52,10 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-async def fed(emptied: Database, clock: MovableClock):
-    async with emptied.write() as conn:
+async def fed(database: Database, clock: MovableClock):
+    async with database.write() as conn:
         await make_site(conn)
-    async with open_wire(emptied, clock=clock) as opened:
+    async with open_wire(database, clock=clock) as opened:
         yield opened
 
 

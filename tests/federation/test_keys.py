@@ -32,18 +32,18 @@ class Servers:
         return self.answer or key(key_uri)
 
 
-async def test_many_requests_for_an_unknown_key_make_one_fetch(emptied: Database):
+async def test_many_requests_for_an_unknown_key_make_one_fetch(database: Database):
     servers = Servers()
-    cache = KeyCache(emptied, servers.fetch)
+    cache = KeyCache(database, servers.fetch)
     found = await asyncio.gather(*(cache.find("https://there.test/k") for _ in range(50)))
     assert {one.uri for one in found} == {"https://there.test/k"}
     assert len(servers.asked) == 1
 
 
 @pytest.mark.parametrize("trouble", [Unreachable("x"), BadSignature("y"), Gone(is_final=False)])
-async def test_a_key_that_fails_is_not_asked_for_again(emptied: Database, trouble: Exception):
+async def test_a_key_that_fails_is_not_asked_for_again(database: Database, trouble: Exception):
     servers = Servers(trouble)
-    cache = KeyCache(emptied, servers.fetch)
+    cache = KeyCache(database, servers.fetch)
     for _ in range(1000):
         with pytest.raises(type(trouble)) as caught:
             await cache.find("https://there.test/k")
@@ -51,9 +51,9 @@ async def test_a_key_that_fails_is_not_asked_for_again(emptied: Database, troubl
     assert vars(caught.value) == vars(trouble)
 
 
-async def test_one_domain_makes_us_fetch_only_so_many_keys(emptied: Database):
+async def test_one_domain_makes_us_fetch_only_so_many_keys(database: Database):
     servers = Servers()
-    cache = KeyCache(emptied, servers.fetch)
+    cache = KeyCache(database, servers.fetch)
     refused = 0
     for number in range(PER_DOMAIN + 50):
         try:
@@ -65,18 +65,18 @@ async def test_one_domain_makes_us_fetch_only_so_many_keys(emptied: Database):
     await cache.find("https://there.co.uk/k")
 
 
-async def test_a_key_is_looked_at_again_once_when_it_does_not_fit(emptied: Database):
+async def test_a_key_is_looked_at_again_once_when_it_does_not_fit(database: Database):
     servers = Servers()
-    cache = KeyCache(emptied, servers.fetch)
+    cache = KeyCache(database, servers.fetch)
     known = await cache.find("https://there.test/k")
     for _ in range(3):
         assert await cache.refetch(known) is None
     assert len(servers.asked) == 2
 
 
-async def test_a_rotated_key_is_found_each_time_that_it_rotates(emptied: Database):
+async def test_a_rotated_key_is_found_each_time_that_it_rotates(database: Database):
     servers = Servers()
-    cache = KeyCache(emptied, servers.fetch)
+    cache = KeyCache(database, servers.fetch)
     known = await cache.find("https://there.test/k")
     for pem in ("second", "third"):
         servers.answer = key(known.uri, pem)
@@ -87,9 +87,9 @@ async def test_a_rotated_key_is_found_each_time_that_it_rotates(emptied: Databas
         assert known.public_pem == pem
 
 
-async def test_all_that_come_while_a_rotated_key_is_looked_at_get_the_new_one(emptied: Database):
+async def test_all_that_come_while_a_rotated_key_is_looked_at_get_the_new_one(database: Database):
     servers = Servers()
-    cache = KeyCache(emptied, servers.fetch)
+    cache = KeyCache(database, servers.fetch)
     known = await cache.find("https://there.test/k")
     servers.answer = key(known.uri, "second")
     found = await asyncio.gather(*(cache.refetch(known) for _ in range(20)))

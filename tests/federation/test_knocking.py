@@ -231,27 +231,27 @@ async def test_further_headers_of_a_post_are_under_its_signature(
         is_right(peer, asked)
 
 
-async def test_r23_what_a_server_wants_is_known_after_a_restart(emptied: Database):
+async def test_r23_what_a_server_wants_is_known_after_a_restart(database: Database):
     clock = SystemClock()
-    before = Hosts(emptied, clock)
+    before = Hosts(database, clock)
     assert await before.signature_form("there.test") is None
     await before.remember_signature("there.test", "rfc9421")
     await before.remember_signature("other.test", "rfc9421")
     await before.remember_signature("other.test", "cavage")
     assert await before.signature_form("there.test") == "rfc9421"
-    after = Hosts(emptied, clock)
+    after = Hosts(database, clock)
     assert await after.signature_form("there.test") == "rfc9421"
     assert await after.signature_form("other.test") == "cavage"
     assert await after.signature_form("unknown.test") is None
 
 
 async def test_what_another_process_learnt_is_known_a_little_later(
-    emptied: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("federation.hosts.SIGNATURES_SECONDS", 0.0)
-    hosts = Hosts(emptied, SystemClock())
+    hosts = Hosts(database, SystemClock())
     assert await hosts.signature_form("there.test") is None
-    async with emptied.write() as conn:
+    async with database.write() as conn:
         await save_signature(conn, "There.test", "rfc9421")
     assert await hosts.signature_form("there.test") == "rfc9421"
 

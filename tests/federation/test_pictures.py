@@ -144,15 +144,15 @@ def carrying(*urls: str) -> Parts:
 
 
 @pytest.fixture
-async def scene(emptied: Database, peer: Peer, tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(database: Database, peer: Peer, tmp_path: Path) -> AsyncIterator[Scene]:
     clock = Clock()
-    async with emptied.write() as conn:
+    async with database.write() as conn:
         await make_site(conn)
     client = Client(SITE, clock, allow_loopback=True)
     root = tmp_path / "media-cache"
-    reading = ReadingOnly(emptied.pool, emptied.doorbell)
+    reading = ReadingOnly(database.pool, database.doorbell)
     shown = RemotePictures(reading, clock, client, MediaFiles(root), PictureMaker())
-    yield Scene(emptied, peer, clock, root, shown)
+    yield Scene(database, peer, clock, root, shown)
     await shown.close()
     await client.close()
 

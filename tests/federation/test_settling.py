@@ -13,8 +13,8 @@ from storage.deliveries import Held
 from tests.factories import tick
 
 
-async def test_one_result_that_can_never_be_written_holds_up_no_other(emptied: Database) -> None:
-    settler = Settler(emptied)
+async def test_one_result_that_can_never_be_written_holds_up_no_other(database: Database) -> None:
+    settler = Settler(database)
     odd = Held(2**70, tick(), 500, "too large a number for a column")
     results = await asyncio.gather(
         settler.settle(Finished(1, is_sent=True, is_taken=True), None),

@@ -121,8 +121,8 @@ async def test_an_invitation_shows_the_card_of_an_unlisted_community(conn: Conne
     assert await communities.read_community_by_id(conn, NOBODY, community.id) is None
 
 
-async def test_one_use_lets_in_one_person_however_many_hurry(database: Database) -> None:
-    async with database.write() as conn:
+async def test_one_use_lets_in_one_person_however_many_hurry(own_database: Database) -> None:
+    async with own_database.write() as conn:
         owner = await make_person(conn)
         community = await make_community(conn, owner, readers="members", joining="invite")
         people = [await make_person(conn) for _ in range(4)]
@@ -132,7 +132,7 @@ async def test_one_use_lets_in_one_person_however_many_hurry(database: Database)
 
     async def use(person: Actor) -> bool:
         try:
-            async with database.write() as conn:
+            async with own_database.write() as conn:
                 await ask(conn, community, person, token)
         except NotAllowed:
             return False
@@ -140,7 +140,7 @@ async def test_one_use_lets_in_one_person_however_many_hurry(database: Database)
 
     hurried = [*people, people[0], people[0]]
     await asyncio.gather(*(use(person) for person in hurried))
-    async with database.read() as conn:
+    async with own_database.read() as conn:
         lines = await memberships.list_members(conn, Viewer(owner.id), community.id)
         assert len(lines) == 3  # the owner and two
 

@@ -37,9 +37,9 @@ async def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def lived_in(database: Database, settings: Settings) -> Settings:
+async def lived_in(own_database: Database, settings: Settings) -> Settings:
     """A server with people, a community, a thread, waiting work and media."""
-    async with database.write() as conn:
+    async with own_database.write() as conn:
         await ensure_site(conn, SITE, START, keypair=KEYPAIR)
         author = await factories.make_person(conn)
         community = await factories.make_community(conn, owner=author)
@@ -160,11 +160,11 @@ async def test_a_backup_can_be_made_of_a_restored_server(
 
 
 async def test_rows_written_meanwhile_are_not_torn_apart(
-    lived_in: Settings, database: Database, tmp_path: Path
+    lived_in: Settings, own_database: Database, tmp_path: Path
 ) -> None:
     async with dump.snapshot(url_of(lived_in)) as conn:
         await dump.list_tables(conn)
-        async with database.write() as other:
+        async with own_database.write() as other:
             await factories.make_person(other)
         rows = await dump.copy_out(conn, "actors", ["id"], _ignore)
         keys = await dump.copy_out(conn, "actor_keys", ["uri"], _ignore)

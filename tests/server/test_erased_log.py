@@ -33,11 +33,11 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 async def test_pat05_a_restored_backup_never_resurrects_what_was_erased(
     settings: Settings,
-    database: Database,
+    own_database: Database,
     empty: Settings,  # noqa: F811 - the fixture
     tmp_path: Path,
 ) -> None:
-    async with database.write() as conn:
+    async with own_database.write() as conn:
         await ensure_site(conn, SITE, START, keypair=KEYPAIR)
         author, leaver = await factories.make_person(conn), await factories.make_person(conn)
         community = await factories.make_community(conn, author)
@@ -46,10 +46,10 @@ async def test_pat05_a_restored_backup_never_resurrects_what_was_erased(
         kept = await factories.make_thread(conn, author, community, text="Still here.")
         theirs = await factories.make_thread(conn, leaver, community, text=f"{CANARY}!")
     await backup.backup(settings, tmp_path / "b.zip")
-    async with database.write() as conn:
+    async with own_database.write() as conn:
         await erase_post(conn, author, gone, now=tick())
         await closing.close_account(conn, leaver, tick())
-    await ErasedLog(settings).write(database, tick())
+    await ErasedLog(settings).write(own_database, tick())
 
     empty.data_dir.mkdir()
     (empty.data_dir / FILE).write_bytes((settings.data_dir / FILE).read_bytes())
@@ -72,9 +72,9 @@ async def _states(conn: Connection) -> dict[int, str]:
 
 
 async def test_pat05_a_database_that_was_put_back_by_hand_is_cleaned_at_the_start(
-    settings: Settings, database: Database
+    settings: Settings, own_database: Database
 ) -> None:
-    async with database.write() as conn:
+    async with own_database.write() as conn:
         await ensure_site(conn, SITE, START, keypair=KEYPAIR)
         author = await factories.make_person(conn)
         community = await factories.make_community(conn, author)
@@ -82,47 +82,47 @@ async def test_pat05_a_database_that_was_put_back_by_hand_is_cleaned_at_the_star
     (settings.data_dir / FILE).write_text(f"{hash_of(thread.uri).hex()}\n")
     for _ in range(2):
         await prepare.introduce(settings)
-    async with database.read() as conn:
+    async with own_database.read() as conn:
         assert await _states(conn) == {thread.id: "erased"}
         assert await conn.fetchval("select count(*) from events where kind = 'PostErased'") == 1
 
 
 async def test_the_file_is_only_added_to_and_each_erasure_stands_in_it(
-    settings: Settings, database: Database
+    settings: Settings, own_database: Database
 ) -> None:
     log, file = ErasedLog(settings), settings.data_dir / FILE
-    async with database.write() as conn:
+    async with own_database.write() as conn:
         await conn.execute(
             "insert into erased (uri_hash) select substring(sha256(n::text::bytea) for 16)"
             " from generate_series(1, 2500) n"
         )
-    await log.write(database, tick())
+    await log.write(own_database, tick())
     assert len(file.read_bytes()) == 2500 * LINE
     assert file.stat().st_mode & 0o077 == 0
     first = file.read_bytes()
-    await log.write(database, tick())
-    async with database.write() as conn:
+    await log.write(own_database, tick())
+    async with own_database.write() as conn:
         await conn.execute("insert into erased (uri_hash) values ($1)", hash_of("x"))
     file.write_bytes(first[:-5])  # the disk was full in the middle of a line
-    await log.write(database, tick())
+    await log.write(own_database, tick())
     assert file.read_bytes() == first[:-5] + b"\n" + hash_of("x").hex().encode() + b"\n"
-    async with database.write() as conn:
+    async with own_database.write() as conn:
         await conn.execute("delete from erased")
-    assert await erased_log.apply(database, settings) == 0
-    async with database.read() as conn:
+    assert await erased_log.apply(own_database, settings) == 0
+    async with own_database.read() as conn:
         assert await conn.fetchval("select count(*) from erased where is_written") == 2500
 
 
 async def test_what_cannot_be_written_is_written_later(
-    settings: Settings, database: Database
+    settings: Settings, own_database: Database
 ) -> None:
-    async with database.write() as conn:
+    async with own_database.write() as conn:
         await conn.execute("insert into erased (uri_hash) values ($1)", hash_of("x"))
     (settings.data_dir / FILE).mkdir()
     with pytest.raises(OSError, match="directory"):
-        await ErasedLog(settings).write(database, tick())
+        await ErasedLog(settings).write(own_database, tick())
     with pytest.raises(StartError, match="Cannot read"):
-        await erased_log.apply(database, settings)
+        await erased_log.apply(own_database, settings)
     (settings.data_dir / FILE).rmdir()
-    await ErasedLog(settings).write(database, tick())
+    await ErasedLog(settings).write(own_database, tick())
     assert (settings.data_dir / FILE).read_text() == hash_of("x").hex() + "\n"

@@ -29,11 +29,11 @@ async def test_a_second_migration_changes_nothing(database_url):
     assert await migrate.read_version(database_url) == migrate.newest_version()
 
 
-async def test_functions_are_replayed_by_several_processes_at_once(database, database_url):
-    async with database.write() as conn:
+async def test_functions_are_replayed_by_several_processes_at_once(own_database, database_url):
+    async with own_database.write() as conn:
         await conn.execute("drop function reads_community cascade")
     await migrate.replay_functions(database_url)
-    async with database.read() as conn:
+    async with own_database.read() as conn:
         found = await conn.fetchval("select count(*) from pg_proc where proname='reads_community'")
     assert found == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,22 +12,11 @@ from storage.actors import Actor
 from storage.db import Database
 from storage.ids import MAX_ID
 from tests.factories import join, make_community, make_person, make_remote_person, make_thread, tick
-from tests.federation.conftest import empty
 from tests.web.conftest import Browser, SteadyClock
 from tests.web.html import Page
 
 Open = Callable[..., Browser]
 SENTENCE = "could technically read them"
-
-
-@pytest.fixture
-async def database(shared_database: str) -> AsyncIterator[Database]:
-    """The shared database, emptied afterwards: quicker than one for each test."""
-    opened = await Database.open(shared_database)
-    yield opened
-    async with opened.read() as conn:
-        await empty(conn)
-    await opened.close()
 
 
 @pytest.fixture

@@ -47,8 +47,8 @@ OPTIONS = ("Tea", "Coffee")
 
 
 @pytest.fixture
-async def fed(emptied: Database) -> AsyncIterator[Federation]:
-    async with open_wire(emptied) as opened:
+async def fed(database: Database) -> AsyncIterator[Federation]:
+    async with open_wire(database) as opened:
         yield opened
 
 

@@ -42,8 +42,8 @@ order by v.id, d.host
 
 
 @pytest.fixture
-async def fed(emptied: Database) -> AsyncIterator[Federation]:
-    async with open_wire(emptied) as opened:
+async def fed(database: Database) -> AsyncIterator[Federation]:
+    async with open_wire(database) as opened:
         yield opened
 
 

@@ -46,8 +46,8 @@ OPTIONS = ("Tea", "Coffee", "Neither")
 
 
 @pytest.fixture
-async def fed(emptied: Database) -> AsyncIterator[Federation]:
-    async with open_wire(emptied) as opened:
+async def fed(database: Database) -> AsyncIterator[Federation]:
+    async with open_wire(database) as opened:
         yield opened
 
 

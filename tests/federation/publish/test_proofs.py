@@ -34,8 +34,8 @@ from tests.federation.wire import make_member_elsewhere, open_wire, publish_all,
 
 
 @pytest.fixture
-async def fed(emptied: Database) -> AsyncIterator[Federation]:
-    async with open_wire(emptied) as opened:
+async def fed(database: Database) -> AsyncIterator[Federation]:
+    async with open_wire(database) as opened:
         yield opened
 
 
