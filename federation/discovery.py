@@ -52,10 +52,19 @@ def routes(fed: Federation) -> list[Route]:
 
 
 def _webfinger(fed: Federation) -> Endpoint:
+    """What is said of the server itself is the same for everybody: no signature is looked at.
+
+    GoToSocial signs this question and asks it before it believes a request of ours: to look at its
+    signature we would have to ask it for its key, and both would wait for each other.
+    """
+
     async def endpoint(request: Request) -> Response:
         resource = request.query_params.get("resource", "")
         if not resource or ("@" not in resource and "://" not in resource):
             return _json({"error": "resource is missing or malformed"}, 400)
+        itself = _find_server(fed.site, resource)
+        if itself is not None:
+            return _json(itself, 200, "application/jrd+json")
         try:
             viewer = await read_viewer(fed, request)
         except NotAllowed:
@@ -118,15 +127,20 @@ def _nodeinfo(fed: Federation, version: str) -> Endpoint:
     return endpoint
 
 
+def _find_server(site: Site, resource: str) -> dict[str, Any] | None:
+    """The JRD of this server, by any of its names; None when something else is meant."""
+    if resource.rstrip("/") == site.origin:
+        return _origin(site)
+    if _name_in(site, resource) == site.host or resource == site.instance_uri:
+        return _subject(site, site.host, site.instance_uri, f"{site.origin}/")
+    return None
+
+
 async def _find(
     conn: Connection, site: Site, viewer: Viewer, resource: str
 ) -> dict[str, Any] | None:
-    """The JRD of a person, a community or this server; None when unknown or hidden."""
-    if resource.rstrip("/") == site.origin:
-        return _origin(site)
+    """The JRD of a person or a community; None when unknown or hidden."""
     name = _name_in(site, resource)
-    if name == site.host or resource == site.instance_uri:
-        return _subject(site, site.host, site.instance_uri, f"{site.origin}/")
     if name is None and ACTOR_PATH.fullmatch(resource.removeprefix(site.origin)):
         actor = await actors.read_by_uri_unfiltered(conn, resource)
         name = "" if actor is None else actor.name

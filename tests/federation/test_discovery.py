@@ -16,7 +16,9 @@ from federation.vocabulary.strict import decode_json
 from forum.errors import Conflict
 from storage.actors import set_state
 from storage.db import Connection, Database
-from tests.factories import SITE, make_community, make_person, make_site
+from tests.factories import SITE, far_future, make_community, make_person, make_site
+from tests.federation.peer import signed_headers
+from tests.federation.sink import open_sink
 from tests.federation.wire import open_wire
 
 FINGER = "/.well-known/webfinger"
@@ -147,6 +149,28 @@ async def test_r06_the_servers_own_actor_is_fetched_without_a_signature(client) 
     actor = parse_actor(response.json())
     assert (actor.id, actor.kind) == (SITE.instance_uri, "instance")
     assert [key.owner for key in actor.keys] == [actor.id]
+
+
+@pytest.mark.parametrize(
+    ("resource", "asks"),
+    [
+        (f"acct:{SITE.host}@{SITE.host}", 0),
+        (SITE.instance_uri, 0),
+        (SITE.origin, 0),
+        ("acct:zebra@here.test", 1),
+    ],
+)
+async def test_r06_who_signs_a_question_about_the_server_is_not_asked_for_a_key(
+    client, resource: str, asks: int
+) -> None:
+    """GoToSocial asks it before it hands out a key, and we would wait for each other."""
+    async with open_sink() as silent:
+        silent.answer = lambda _: (404, {})
+        url = str(client.base_url.join(FINGER).copy_merge_params({"resource": resource}))
+        key_uri = f"http://{silent.host}/users/gina/main-key"
+        headers = signed_headers("get", url, None, key_uri, date=far_future())
+        assert (await client.get(url, headers=headers)).status_code == 200
+        assert len(silent.requests) == asks
 
 
 async def test_r01_what_we_say_of_a_name_is_what_our_own_reader_finds(client) -> None:
