@@ -97,7 +97,7 @@ def _nodeinfo_links(fed: Federation) -> Endpoint:
     """Where NodeInfo is (FEP-f1d5), and the server's own actor (FEP-2677)."""
     links = [
         {"rel": f"{NODEINFO}/{version}", "href": f"{fed.site.origin}/nodeinfo/{version}"}
-        for version in ("2.0", "2.1")
+        for version in ("2.1", "2.0")  # GoToSocial takes the last, and understands 2.0 only
     ]
     links.append({"rel": f"{AS2}#Application", "href": fed.site.instance_uri})
 
