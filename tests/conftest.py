@@ -1,4 +1,9 @@
-"""One real PostgreSQL for the whole run, a database of its own for each test that wants one.
+"""One real PostgreSQL for the whole run.
+
+Most tests of a worker share one database, which is emptied after each (`database`) or only seen
+from inside a transaction that is rolled back (`conn`). A database of their own (`own_database`) is
+for tests that start a program on it, that break it, or that commit although an autouse fixture
+holds a transaction open on the shared one.
 
 The server is a child of the process that was started (with xdist: of the controller), so it ends
 with the run even when the run is killed.
@@ -7,6 +12,7 @@ with the run even when the run is killed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -129,7 +135,8 @@ async def database_url(new_database: Callable[[], Awaitable[str]]) -> str:
 
 @pytest.fixture
 async def own_database(database_url: str) -> AsyncIterator[Database]:
-    """Connections to it, for tests that start a program on it or break it."""
+    """Connections to a database of this test's own, for tests that start a program on it, break it,
+    or commit while an autouse fixture of theirs has `conn` open on the shared one."""
     opened = await Database.open(database_url)
     yield opened
     await opened.close()
@@ -166,14 +173,41 @@ async def empty(conn: Connection) -> None:
     )
 
 
+# Waits until they are gone, because a transaction that dies later could still hold rows.
+END_OTHERS = """
+select pg_terminate_backend(pid, 5000) from pg_stat_activity
+where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
+CLOSING = 2.0  # seconds; a connection that a test never gave back would be waited for for ever
+
+
+async def close_at_last(opened: Database) -> None:
+    """Close the pool even when a test still holds one of its connections."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(opened.close(), CLOSING)
+
+
+async def clear(dsn: str) -> None:
+    """Empty a database whatever was left open on it."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(END_OTHERS)
+        await empty(connection)
+    finally:
+        await connection.close()
+
+
 @pytest.fixture
 async def database(shared_database: str) -> AsyncIterator[Database]:
-    """The shared database, database afterwards: quicker than a new one, for tests that commit."""
+    """The shared database, emptied afterwards: quicker than a new one, for tests that commit."""
     opened = await Database.open(shared_database)
-    yield opened
-    async with opened.read() as conn:
-        await empty(conn)
-    await opened.close()
+    try:
+        yield opened
+    finally:
+        try:
+            await close_at_last(opened)
+        finally:
+            await clear(shared_database)
 
 
 @pytest.fixture(scope="module")
