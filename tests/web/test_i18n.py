@@ -14,6 +14,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
 from tests.web.conftest import Browser
+from web.consent_words import text_of
 from web.i18n import LOCALE_DIR, LOCALES, SOURCE_LOCALE, catalog_path, choose_locale, words_for
 
 Open = Callable[..., Browser]
@@ -103,6 +104,16 @@ async def test_a_page_speaks_the_language_of_its_reader(browser: Open) -> None:
         "/sign-up", "/sign-up", name="?", password="x", old_enough="yes"
     )
     assert "Das ist zu kurz." in answer.text
+
+
+async def test_a_page_that_was_compiled_for_one_language_is_compiled_anew_for_the_next(
+    browser: Open,
+) -> None:
+    """A sentence that a filter finds for a constant is fixed when its template is compiled."""
+    english = await browser(language="en").page("/sign-up")
+    assert text_of(words_for("en"), "account") in english.text
+    german = await browser(language="de").page("/sign-up")
+    assert text_of(words_for("de"), "account") in german.text
 
 
 async def test_whoever_signs_up_keeps_the_language(browser: Open) -> None:
