@@ -11,8 +11,11 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
-from server.two import GREETING, ROOT
+from server import two
+from server.errors import StartError
+from server.two import GREETING, ROOT, Trial
 
 PATIENCE = 150.0
 
@@ -65,3 +68,26 @@ def test_two_servers_start_federate_and_stop(tmp_path: Path) -> None:
             process.wait(60)
     for directory in (tmp_path / "a", tmp_path / "b"):
         assert not (directory / "postgres" / "cluster" / "postmaster.pid").exists()
+
+
+def test_a_server_that_ends_by_itself_is_told_with_its_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two, "STEP", 0.01)
+    a, b = (Trial(name, "localhost", 1, tmp_path / name) for name in "ab")
+    stays = child(a, "import sys; sys.stdin.read()")
+    ends = child(b, "print('first'); print('no room left'); exit(3)")
+    try:
+        with pytest.raises(StartError) as told:
+            two._wait_until_one_ends((a, b), [stays, ends])
+    finally:
+        for process in (stays, ends):
+            process.communicate(timeout=60)
+    assert str(told.value) == f"b: no room left (b ended by itself with status 3; see {b.log})"
+
+
+def child(trial: Trial, code: str) -> subprocess.Popen[bytes]:
+    """Runs in place of one of the two servers, and writes to its log."""
+    trial.directory.mkdir()
+    with trial.log.open("wb") as log:
+        return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=log)
