@@ -151,6 +151,10 @@ async def test_a_picture_needs_no_words_and_neither_words_nor_picture_is_nothing
     answers = "select parts from posts where kind = 'reply' and html = ''"
     ((parts,),) = await rows_of(database, answers)
     assert [one.alt for one in parts_of(parts).attachments] == ["A knee"]
+    shown = await writer.browser.page(f"/t/{thread.id}")
+    assert [one.attributes["alt"] for one in shown.all("img")] == ["A knee"]
+    said = [one.text for one in shown.all("div") if one.attributes.get("class") == "words"]
+    assert said == ["Mine was good."]
 
     writer.fields = form.fields | {"source": ""}
     refused = await writer.send()
