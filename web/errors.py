@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from forum.errors import Conflict, ForumError, Invalid, NotAllowed, NotFound, TooMany
+from forum.media import MOST_FILES
 from storage.db import Connection
 from web import respond
 from web.file_forms import FormBroken, FormTooLarge
@@ -26,7 +27,8 @@ STATUS: dict[type[ForumError], int] = {
     FilesBusy: 503,
 }
 
-TYPED = ("title", "content_note", "source")
+DESCRIPTIONS = tuple(f"alt{number}" for number in range(1, MOST_FILES + 1))
+TYPED = ("title", "content_note", "source", *DESCRIPTIONS)
 
 
 class ForeignForm(ForumError):

@@ -22,6 +22,7 @@ from tests.factories import (
 )
 from tests.web.conftest import Browser
 from tests.web.html import Page
+from tests.web.writer import Writer, picture
 
 Open = Callable[..., Browser]
 
@@ -313,12 +314,12 @@ async def test_somebody_who_floods_is_slowed_down(database: Database, browser: O
     assert {answer.status_code for answer in answers[:40]} == {303}
     assert answers[40].status_code == 429
     assert "40" in answers[40].text
-    new = f"/c/{community.name}/new"
-    fields = (await rosa.page(new)).form(new).fields
-    words = {"title": "My brace", "content_note": "A wound", "source": "It fits."}
-    refused = await rosa.post(new, {**fields, **words})
+    writer = await Writer(rosa, f"/c/{community.name}/new").open()
+    await writer.send(picture(), picture(300, 300), picture(200, 200), content_note="A wound")
+    refused = await writer.send(alt1="A knee", alt3="The scar")
     assert refused.status_code == 429
-    assert "\nMy brace\n\nA wound\n\nIt fits.</textarea>" in refused.text
+    kept = "\n\n".join(("My brace", "A wound", "It fits.", "A knee", "The scar"))
+    assert f"\n{kept}</textarea>" in refused.text
 
 
 async def test_what_is_kept_for_one_reader_is_not_shown_to_another_who_sees_less(
