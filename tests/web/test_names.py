@@ -117,12 +117,15 @@ async def test_pat18_a_moderator_stops_a_name_from_its_post_and_sees_that_name_s
     path = posted.headers["location"].partition("?")[0].replace("/t/", "/p/")
     own = await rosa.send("/c/place/new", "/c/place/new", title="E", source="F")
     mine = own.headers["location"].partition("?")[0].replace("/t/", "/p/")
+    opened = (await rosa.page("/c/place/new")).form("/c/place/new").fields
     stopped = await other.send(path, f"{path}/stop", until="2099-01-01", reason="rude")
     assert stopped.status_code == 303
     assert "cannot post until" in (await other.get(path)).text
     assert "cannot post until" not in (await other.get(mine)).text
-    refused = await rosa.get("/c/place/new")
-    assert refused.status_code == 403
-    assert "You cannot post in this community for now." in refused.text
+    late = await rosa.post("/c/place/new", {**opened, "title": "G", "source": "Written before."})
+    for refused in (late, await rosa.get("/c/place/new")):
+        assert refused.status_code == 403
+        assert "You cannot post in this community for now." in refused.text
+    assert "\nG\n\nWritten before.</textarea>" in late.text
     await other.send(path, f"{path}/let")
     assert "cannot post until" not in (await other.get(path)).text
