@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,6 +43,8 @@ WAITING_KEPT = timedelta(days=1)  # until what was chosen is in a post
 UNFINISHED_KEPT = timedelta(hours=6)  # longer than any form may take to arrive
 BATCH = 500
 PICTURE_TYPES = {"avif": "image/avif", "webp": "image/webp", "jpg": "image/jpeg"}
+
+log = logging.getLogger(__name__)
 
 ListKnown = Callable[[Connection, list[str]], Awaitable[set[str]]]
 
@@ -213,17 +216,25 @@ async def tidy(conn: Connection, now: datetime, limit: int) -> int:
 
 
 async def sweep(database: Database, files: MediaFiles) -> None:
-    """Remove the files whose rows went."""
-    while True:
+    """Remove the files whose rows went. One that cannot be removed is tried again the next time."""
+    removed = BATCH
+    while removed == BATCH:
         async with database.read() as conn:
             names = await media.list_gone_unfiltered(conn, BATCH)
-        for name in names:
-            await asyncio.to_thread(files.drop, name)
-        if names:
+        gone = [name for name in names if await _drop(files, name)]
+        if gone:
             async with database.quiet_write() as conn:
-                await media.forget_gone(conn, names)
-        if len(names) < BATCH:
-            return
+                await media.forget_gone(conn, gone)
+        removed = len(gone)
+
+
+async def _drop(files: MediaFiles, name: str) -> bool:
+    try:
+        await asyncio.to_thread(files.drop, name)
+    except OSError as error:
+        log.warning("a file cannot be removed (%s)", error.strerror)
+        return False
+    return True
 
 
 async def sweep_strays(

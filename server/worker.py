@@ -142,7 +142,8 @@ def _loops(parts: Parts, settings: Settings, stop: asyncio.Event) -> dict[str, L
         "mail": lambda: post.run(stop),
         "due": every(do_due, DUE_EVERY),
         "remember": every(erased.write, DUE_EVERY),
-        "files": every(sweep(services.media, cache), SWEEP_EVERY),
+        "files": every(sweep(services.media), SWEEP_EVERY),
+        "pictures": every(sweep_pictures(cache), SWEEP_EVERY),
         "strays": every(sweep_strays(services.media, cache), STRAYS_EVERY),
         "tidy": every(tidy, TIDY_EVERY),
     }
@@ -165,12 +166,20 @@ async def do_due(database: Database, now: datetime) -> None:
                 database.doorbell.ring()
 
 
-def sweep(files: MediaFiles, cache: MediaFiles) -> Act:
-    """Removes the files of what was erased, here and of other servers."""
+def sweep(files: MediaFiles) -> Act:
+    """Removes the files of what was erased here."""
 
     async def act(database: Database, now: datetime) -> None:  # noqa: ARG001 - as all that is repeated
         await media.sweep(database, files)
-        await remote_pictures.sweep(database, cache)
+
+    return act
+
+
+def sweep_pictures(cache: MediaFiles) -> Act:
+    """Removes the pictures of other servers that are to go."""
+
+    async def act(database: Database, now: datetime) -> None:
+        await remote_pictures.sweep(database, cache, now)
 
     return act
 

@@ -79,13 +79,17 @@ select c.relname::text as name,
     where f.conrelid = c.oid and f.contype = 'f' and f.confrelid <> c.oid) as parents
 from pg_class c
 where c.relnamespace = current_schema()::regnamespace
-  and c.relkind = 'r' and c.relpersistence = 'p' and c.relname <> 'alembic_version'
+  and c.relkind = 'r' and c.relpersistence = 'p'
+  and c.relname not in ('alembic_version', 'media_cache')
 order by c.relname
 """
 
 
 async def list_tables(conn: Connection) -> list[Table]:
-    """Every table that is kept, those first to which others refer."""
+    """Every table that is kept, those first to which others refer.
+
+    Not the one of the pictures of other servers: their files are in no backup either.
+    """
     return _parents_first(await fetch_all(conn, Table, LIST_TABLES))
 
 

@@ -170,14 +170,20 @@ class Dropped:
 
 
 CLAIM_DROPPED = """
-select hash, name from media_cache where state = 'dropped' order by hash limit $1
+select hash, name from media_cache
+where state = 'dropped' and (name is not null or fetched_at <= $1)
+order by hash
+limit $2
 for update skip locked
 """
 
 
-async def claim_dropped(conn: Connection, limit: int) -> list[Dropped]:
-    """What is to go, for this transaction: first its files, then `forget` it."""
-    return await fetch_all(conn, Dropped, CLAIM_DROPPED, limit)
+async def claim_dropped(conn: Connection, now: datetime, limit: int) -> list[Dropped]:
+    """What is to go, for this transaction: first its files, then `forget` it.
+
+    One that was dropped while it was fetched waits until nobody can be writing its files any more.
+    """
+    return await fetch_all(conn, Dropped, CLAIM_DROPPED, now - CLAIM_ENDS, limit)
 
 
 FORGET = "delete from media_cache where hash = any($1::bytea[])"

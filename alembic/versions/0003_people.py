@@ -334,8 +334,9 @@ create table media_gone (
 );
 
 -- Pictures that posts of other servers carry: fetched once for readers here, dropped when nobody
--- looks. Unlogged, since each can be fetched again, and so in no backup.
-create unlogged table media_cache (
+-- looks. In no backup, since each can be fetched again; yet logged, so that after a crash it is
+-- still known whose files are here.
+create table media_cache (
   hash bytea primary key check (octet_length(hash) = 32),
   post_id bigint not null references posts,
   state text not null check (state in ('fetching', 'kept', 'failed', 'dropped')),

@@ -337,7 +337,7 @@ async def test_pat05_the_files_of_a_post_that_is_taken_back_go(scene: Scene) -> 
         author = await author_of(conn, post)
         await erase_post(conn, author, post, now=tick())
     assert await scene.find(post, urls[0]) is None
-    await sweep(scene.database, MediaFiles(scene.root))
+    await sweep(scene.database, MediaFiles(scene.root), scene.clock.now())
     assert len(scene.files()) == 5
     assert await scene.find(other, urls[0]) is not None
     assert await scene.find(post, urls[0]) is None, "nothing is fetched for what is erased"
@@ -370,7 +370,7 @@ async def test_what_an_edit_takes_out_of_a_post_goes(scene: Scene) -> None:
         author = await author_of(conn, post)
         draft = replace(make_draft("A title"), parts=carrying(urls[0]))
         await edit_post(conn, author, post, draft, now=tick())
-    await sweep(scene.database, MediaFiles(scene.root))
+    await sweep(scene.database, MediaFiles(scene.root), scene.clock.now())
     assert kept.exists()
     assert not gone.exists()
 
@@ -387,7 +387,7 @@ async def test_what_was_looked_at_longest_ago_makes_room_and_a_lost_file_is_fetc
     )
     for url in urls[1:]:
         assert await scene.find(post, url) is not None
-    await sweep(scene.database, MediaFiles(scene.root))
+    await sweep(scene.database, MediaFiles(scene.root), scene.clock.now())
     assert not first.exists()
     assert len(scene.files()) == 10
     for path in scene.files():

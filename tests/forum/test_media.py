@@ -210,6 +210,25 @@ async def test_pat05_an_erased_post_takes_its_files_along(
     assert {name for name, _ in files.names()} == {kept.name}
 
 
+async def test_a_file_that_cannot_be_removed_holds_up_no_other(
+    database: Database, files: MediaFiles
+) -> None:
+    async with database.write() as conn:
+        ada = await make_person(conn)
+        media_of_ada = [await uploaded(conn, files, ada) for _ in range(3)]
+        await stored.drop_waiting_of(conn, ada.id)
+    stuck = min(medium.name for medium in media_of_ada)
+    (path,) = (files._root / stuck[:2]).glob(f"{stuck}.*")
+    path.unlink()
+    path.mkdir()
+    await media.sweep(database, files)
+    assert {name for name, _ in files.names()} == {stuck}
+    path.rmdir()
+    await media.sweep(database, files)
+    async with database.read() as conn:
+        assert await stored.list_gone_unfiltered(conn, 10) == []
+
+
 async def test_a_removed_post_keeps_its_file_out_of_sight(
     conn: Connection, files: MediaFiles
 ) -> None:

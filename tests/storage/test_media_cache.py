@@ -56,10 +56,10 @@ async def test_what_nobody_has_looked_at_for_long_goes(conn: Connection) -> None
     await media_cache.note_use(conn, looked_at, NOW - 29 * DAY)
     assert await media_cache.drop_old(conn, NOW - 30 * DAY, 10) == 1
     assert await names(conn, "old", "looked at", "new") == ["looked at", "new"]
-    (dropped,) = await media_cache.claim_dropped(conn, 10)
+    (dropped,) = await media_cache.claim_dropped(conn, NOW, 10)
     assert dropped.name == "old"
     await media_cache.forget(conn, [dropped.hash])
-    assert await media_cache.claim_dropped(conn, 10) == []
+    assert await media_cache.claim_dropped(conn, NOW, 10) == []
     assert await media_cache.drop_old(conn, NOW - 30 * DAY, 10) == 0
 
 
@@ -90,6 +90,19 @@ async def test_one_at_a_time_fetches_and_a_failure_is_remembered_for_an_hour(
     assert known.is_settled(later + timedelta(minutes=59))
     assert not known.is_settled(later + timedelta(minutes=61))
     assert await media_cache.claim(conn, key, post.id, later + timedelta(minutes=61))
+
+
+async def test_what_is_dropped_while_it_is_fetched_stands_until_nobody_can_write_it_any_more(
+    conn: Connection,
+) -> None:
+    post = await make_post(conn, "https://there.test/a.png")
+    key = key_of(post.id, "https://there.test/a.png")
+    assert await media_cache.claim(conn, key, post.id, NOW)
+    await media_cache.drop_of_post(conn, post.id)
+    assert await media_cache.claim_dropped(conn, NOW + timedelta(seconds=59), 10) == []
+    assert not await media_cache.keep(conn, key, NOW, name="late", size=1)
+    (dropped,) = await media_cache.claim_dropped(conn, NOW + timedelta(seconds=60), 10)
+    assert (dropped.hash, dropped.name) == (key, None)
 
 
 async def test_pat05_nothing_is_begun_for_a_post_that_is_erased(conn: Connection) -> None:

@@ -164,8 +164,9 @@ async def test_pat05_a_dazzle_hears_that_all_of_it_is_gone(
     assert {"Acknowledge": "https://dazzle.example/ns#Acknowledge"} in said["@context"]
 
 
+@pytest.mark.parametrize("what", ["post", "account"])
 async def test_pat05_nothing_is_called_erased_while_a_picture_of_it_is_still_a_file_here(
-    here: Here, peer: Peer, ada: Actor, community: Community, tmp_path: Path
+    here: Here, peer: Peer, ada: Actor, community: Community, tmp_path: Path, what: str
 ):
     sent = create(peer, ada.uri, community)
     sent["object"]["attachment"] = [
@@ -184,14 +185,40 @@ async def test_pat05_nothing_is_called_erased_while_a_picture_of_it_is_still_a_f
         assert await media_cache.claim(conn, key, post.id, now)
         assert await media_cache.keep(conn, key, now, name=name, size=9)
 
-    await here.receive(delete(peer, ada.uri, sent["object"]["id"]))
+    gone = delete(peer, ada.uri, ada.uri if what == "account" else sent["object"]["id"])
+    await here.receive(gone)
     await publish_all(here.fed)
     said = "select count(*) from activities where type = 'Acknowledge'"
     assert await here.fetch(said) == [(0,)]
-    await remote_pictures.sweep(here.database, files)
+    await remote_pictures.sweep(here.database, files, now)
     assert list(files.names()) == []
     await publish_all(here.fed)
     assert await here.fetch(said) == [(1,)]
+
+
+async def test_pat05_files_of_others_that_are_still_to_go_hold_up_no_confirmation(
+    here: Here, peer: Peer, ada: Actor, community: Community
+):
+    async with here.database.write() as conn:
+        await save_software(conn, ada.host, "dazzle", "1", here.fed.clock.now())
+        author = await make_person(conn, site=here.site)
+        await join(conn, community, author)
+        other = await make_thread(conn, author, community, site=here.site)
+        await conn.execute(
+            "insert into media_cache (hash, post_id, state, fetched_at, used_at)"
+            " values (sha256('x'), $1, 'dropped', now(), now())",
+            other.id,
+        )
+    await here.receive(delete(peer, ada.uri, f"{peer.origin}/notes/1"))
+    sent = create(peer, ada.uri, community)
+    sent["object"]["id"] = f"{peer.origin}/notes/2"
+    await here.receive({**sent, "id": f"{peer.origin}/creates/2"})
+    await here.receive(
+        {**delete(peer, ada.uri, f"{peer.origin}/notes/2"), "id": f"{peer.origin}/deletes/2"}
+    )
+    await publish_all(here.fed)
+    said = "select count(*) from activities where type = 'Acknowledge'"
+    assert await here.fetch(said) == [(2,)]
 
 
 async def test_pat05_what_a_moderator_hides_is_not_called_erased(
