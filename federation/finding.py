@@ -73,6 +73,14 @@ class Finder:
             return None
         return await self._usable(actor)
 
+    async def has_moved_to(self, old: Actor, uri: str) -> bool:
+        """Whether the server of that account says so now (FEP-7628); see forum.ports."""
+        try:
+            described, _ = await self._fetcher.described(old.uri, Budget())
+        except (FederationError, ForumError):
+            return False
+        return described.id == old.uri and described.moved_to == uri
+
     async def software_of(self, host: str) -> str | None:
         """The software a server says it runs, asked once a week; None if it says nothing."""
         fetcher = self._fetcher

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from forum.pictures import Pictures
 from forum.site import Site
+from storage.actors import Actor
 from storage.db import Database
 from storage.media_files import MediaFiles
 from storage.smtp import Smtp
@@ -55,6 +56,9 @@ class Resolver(Protocol):
 
         Raises NoAnswer.
         """
+
+    async def has_moved_to(self, old: Actor, uri: str) -> bool:
+        """Whether the server of that account says, asked now, that it is this one by now."""
 
     async def software_of(self, host: str) -> str | None:
         """What a server says that it runs, asked now and then; None if it says nothing."""

@@ -73,6 +73,7 @@ DONE: dict[str, str] = {
     "export_asked": N_("Your copy is being made."),
     "list_taken": N_("Thank you. We are going through your list."),
     "moved": N_("You have moved. The servers that know you are being told."),
+    "arrived": N_("Your other account has moved here."),
     "came_back": N_("You are here again, and can write."),
     "list_forgotten": N_("The list is forgotten."),
     "message_sent": N_("Your message is sent."),
@@ -176,6 +177,7 @@ PROBLEMS: dict[str, str] = {
     ),
     "tells_much": N_("It may say more about somebody than you want. Please look at the list."),
     "too_many_wishes": N_("There is no room for more. Undo something that you no longer need."),
+    "not_moved_yet": N_("That account does not say yet that it has moved here."),
     "moved": N_("You have moved to another account. Write with that one, or take the move back."),
     "moved_lately": N_("You moved less than 30 days ago. Please wait a little."),
     "name_is_stopped": N_(

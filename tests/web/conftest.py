@@ -44,6 +44,7 @@ class KnownCommunities:
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
+        self.moved: dict[str, str] = {}
 
     async def find_community(self, address: str) -> int | None:
         return self.known.get(address)
@@ -53,6 +54,9 @@ class KnownCommunities:
 
     async def look_up_actor(self, address: str) -> int | None:
         return self.known.get(address)
+
+    async def has_moved_to(self, old: Actor, uri: str) -> bool:
+        return self.moved.get(old.uri) == uri
 
     async def software_of(self, host: str) -> str | None:
         return None

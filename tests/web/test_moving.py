@@ -146,3 +146,28 @@ async def test_pat04_another_account_is_named_and_no_longer(scene: Scene) -> Non
     assert page.form("/settings/move/names/drop").fields["name"] == scene.new.uri
     await visitor.send("/settings/move", "/settings/move/names/drop")
     assert ADDRESS not in (await visitor.page("/settings/move")).text
+
+
+async def test_pat04_an_account_that_moved_here_without_a_word_is_looked_for(
+    scene: Scene, database: Database, resolver: KnownCommunities
+) -> None:
+    """Mastodon and GoToSocial tell followers only."""
+    visitor = scene.visitor
+    async with database.write() as conn:
+        wide = await make_community(conn, name="open_one")
+        await join(conn, wide, scene.new)
+    await visitor.send("/settings/move", "/settings/move/names", other=ADDRESS)
+    looked_for = {"other": ADDRESS, "look": "yes"}
+    early = await visitor.send("/settings/move", "/settings/move/names", **looked_for)
+    assert early.status_code == 422
+    assert "does not say yet that it has moved here" in early.text
+
+    resolver.moved[scene.new.uri] = scene.rosa.uri
+    for _ in range(2):
+        answer = await visitor.send("/settings/move", "/settings/move/names", **looked_for)
+        assert answer.headers["location"] == "/settings/move?done=arrived"
+    async with database.read() as conn:
+        members = "select actor_id from memberships where community_id = $1 and state = 'accepted'"
+        found = {row["actor_id"] for row in await conn.fetch(members, wide.id)}
+    assert scene.rosa.id in found
+    assert scene.new.id not in found

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
-from forum import accounts, moving
+from forum import accounts, moves, moving
 from forum.errors import Invalid
 from storage.actors import Actor, list_by_uris_unfiltered, read_unfiltered
 from storage.db import Connection
@@ -93,16 +93,27 @@ async def come_back(visit: Visit) -> Response:
 
 
 async def add_name(visit: Visit) -> Response:
-    """Say that an account elsewhere is one's own too."""
+    """Say that an account elsewhere is one's own too, and bring it here if it has moved already.
+
+    Mastodon and GoToSocial tell of a move to followers only, and people have none here.
+    """
     visit.require_member()
     other = visit.form.line("other", most=LONGEST, least=3)
     with visit.form.checked():
         visit.form.stop_if_wrong()
         await visit.count("move", most=LOOKED_UP_PER_HOUR, per=timedelta(hours=1))
         found = await _look_up(visit, other, "other")
+        async with visit.services.database.read() as conn:
+            uri = (await own(visit, conn)).uri
+        has_moved = await visit.services.resolver.has_moved_to(found, uri)
+        if not has_moved and visit.form.is_ticked("look"):
+            raise Invalid("not_moved_yet", field="other")
         async with visit.services.database.write() as conn:
-            await moving.add_name(conn, await own(visit, conn), found)
-        return respond.redirect(visit, "/settings/move", done="saved")
+            me = await own(visit, conn)
+            await moving.add_name(conn, me, found)
+            if has_moved:
+                await moves.receive_move(conn, visit.site, found, me, now=visit.now)
+        return respond.redirect(visit, "/settings/move", done="arrived" if has_moved else "saved")
     return await _again(visit)
 
 

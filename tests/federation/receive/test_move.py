@@ -126,3 +126,18 @@ async def test_r64_who_comes_back_may_speak_in_the_same_moment(
     await here.work()
     states = await here.fetch("select state from inbox where type = 'Create'")
     assert states == [("done",)]
+
+
+async def test_pat04_who_looks_for_a_move_believes_the_old_accounts_own_server_only(
+    here: Here, peer: Peer, ada: Actor
+):
+    new = f"{here.site.origin}/ap/actors/1"
+    resolver = here.fed.resolver
+    assert not await resolver.has_moved_to(ada, new)
+    say(peer, "ada", movedTo=new)
+    assert await resolver.has_moved_to(ada, new)
+    assert not await resolver.has_moved_to(ada, f"{here.site.origin}/ap/actors/2")
+    say(peer, "ada", id=f"{peer.origin}/somebody-else", movedTo=new)
+    assert not await resolver.has_moved_to(ada, new)
+    peer.put("/ada", b"", status=500)
+    assert not await resolver.has_moved_to(ada, new)

@@ -16,6 +16,7 @@ from server import seed
 from server.errors import StartError
 from server.mailing import SmtpMailer
 from server.seed.script import read_script
+from storage.actors import Actor
 from storage.audience import NOBODY, Viewer
 from storage.communities import list_communities
 from storage.db import Database
@@ -38,6 +39,9 @@ class NoResolver:
 
     async def look_up_actor(self, address: str) -> int | None:
         raise AssertionError(address)
+
+    async def has_moved_to(self, old: Actor, uri: str) -> bool:
+        raise AssertionError(old, uri)
 
     async def software_of(self, host: str) -> str | None:
         raise AssertionError(host)
