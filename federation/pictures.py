@@ -26,7 +26,7 @@ from forum.policy import may_federate
 from forum.ports import Clock
 from storage import instances, keys, media_cache
 from storage.db import Connection, Database
-from storage.media_files import MediaFiles
+from storage.media_files import MediaFiles, new_name
 from storage.threads import Post
 
 log = logging.getLogger(__name__)
@@ -182,11 +182,13 @@ class RemotePictures:
 
     async def _fetch(self, wanted: Wanted) -> str | None:
         async with self._places.take(wanted.host):
-            claimed_at = self._clock.now()
+            claimed_at, name = self._clock.now(), new_name()
             async with self._database.quiet_write() as conn:
-                is_ours = await media_cache.claim(conn, wanted.key, wanted.post_id, claimed_at)
+                is_ours = await media_cache.claim(
+                    conn, wanted.key, wanted.post_id, claimed_at, name
+                )
             if is_ours:
-                return await self._bring(wanted, claimed_at)
+                return await self._bring(wanted, claimed_at, name)
         return await self._wait_for_another(wanted)
 
     async def _wait_for_another(self, wanted: Wanted) -> str | None:
@@ -204,10 +206,10 @@ class RemotePictures:
                     await asyncio.sleep(LOOK_SECONDS)
         return None
 
-    async def _bring(self, wanted: Wanted, claimed_at: datetime) -> str | None:
+    async def _bring(self, wanted: Wanted, claimed_at: datetime, name: str) -> str | None:
         key = wanted.key
         try:
-            made = await self._download(wanted)
+            made = await self._download(wanted, name)
         except (FederationError, Invalid) as error:
             async with self._database.quiet_write() as conn:
                 if error.code in TRY_AGAIN:
@@ -226,14 +228,14 @@ class RemotePictures:
             raise
         size = sum(file.bytes for file in made.files.values())
         async with self._database.quiet_write() as conn:
-            is_kept = await media_cache.keep(conn, key, claimed_at, name=made.name, size=size)
+            is_kept = await media_cache.keep(conn, key, claimed_at, size)
             await media_cache.make_room(conn, KEPT_BYTES)
         if is_kept:
-            return made.name
-        await asyncio.to_thread(self._files.drop, made.name)  # the post was erased meanwhile
+            return name
+        await asyncio.to_thread(self._files.drop, name)  # the post was erased meanwhile
         return None
 
-    async def _download(self, wanted: Wanted) -> Prepared:
+    async def _download(self, wanted: Wanted, name: str) -> Prepared:
         """Raises FederationError, Invalid when no picture can be made of it, or OSError."""
         upload = self._files.incoming()
         signed_by = None
@@ -252,7 +254,7 @@ class RemotePictures:
             _require_success(response.status)
             _require_picture(upload)
             async with self._making:
-                return await prepare(self._files, self._pictures, upload)
+                return await prepare(self._files, self._pictures, upload, name)
         finally:
             upload.unlink(missing_ok=True)
 

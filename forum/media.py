@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,8 +43,6 @@ UNFINISHED_KEPT = timedelta(hours=6)  # longer than any form may take to arrive
 BATCH = 500
 PICTURE_TYPES = {"avif": "image/avif", "webp": "image/webp", "jpg": "image/jpeg"}
 
-log = logging.getLogger(__name__)
-
 ListKnown = Callable[[Connection, list[str]], Awaitable[set[str]]]
 
 
@@ -66,15 +63,18 @@ class Chosen:
     alt: str = ""
 
 
-async def prepare(files: MediaFiles, pictures: Pictures, upload: Path) -> Prepared:
+async def prepare(
+    files: MediaFiles, pictures: Pictures, upload: Path, name: str | None = None
+) -> Prepared:
     """Make of a received file what is kept; `upload` is gone afterwards. Not in a transaction.
 
+    `name` is what its files are to be called, if the caller has noted that already.
     Raises Invalid: file_kind, file_too_large, picture_too_large, picture_broken, server_busy,
     disk_full, file_gone.
     """
     try:
         kind, size = await asyncio.to_thread(_look_at, upload)
-        name = new_name()
+        name = name or new_name()
         if kind.kind == "image":
             made = await _make_picture(files, pictures, upload, name)
         else:
@@ -217,24 +217,14 @@ async def tidy(conn: Connection, now: datetime, limit: int) -> int:
 
 async def sweep(database: Database, files: MediaFiles) -> None:
     """Remove the files whose rows went. One that cannot be removed is tried again the next time."""
-    removed = BATCH
-    while removed == BATCH:
+    names = [""]
+    while names:
         async with database.read() as conn:
-            names = await media.list_gone_unfiltered(conn, BATCH)
-        gone = [name for name in names if await _drop(files, name)]
+            names = await media.list_gone_unfiltered(conn, names[-1], BATCH)
+        gone = await asyncio.to_thread(files.drop_all, names)
         if gone:
             async with database.quiet_write() as conn:
-                await media.forget_gone(conn, gone)
-        removed = len(gone)
-
-
-async def _drop(files: MediaFiles, name: str) -> bool:
-    try:
-        await asyncio.to_thread(files.drop, name)
-    except OSError as error:
-        log.warning("a file cannot be removed (%s)", error.strerror)
-        return False
-    return True
+                await media.forget_gone(conn, list(gone))
 
 
 async def sweep_strays(
@@ -257,9 +247,7 @@ async def sweep_strays(
         batch = old[start : start + BATCH]
         async with database.read() as conn:
             spoken_of = await known(conn, batch)
-        for name in batch:
-            if name not in spoken_of:
-                await asyncio.to_thread(files.drop, name)
+        await asyncio.to_thread(files.drop_all, [name for name in batch if name not in spoken_of])
 
 
 def _look_at(upload: Path) -> tuple[Kind, int]:

@@ -6,7 +6,6 @@ Fetching them is federation's (forum.ports.RemotePictures).
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import datetime
 
 from storage import media_cache
@@ -17,8 +16,6 @@ from storage.parts import Parts
 
 BATCH = 500
 
-log = logging.getLogger(__name__)
-
 
 async def drop_of_post(conn: Connection, post_id: int, keeping: Parts | None = None) -> None:
     """A post is erased, or carries only these from now on: the others rest here no more."""
@@ -28,20 +25,11 @@ async def drop_of_post(conn: Connection, post_id: int, keeping: Parts | None = N
 
 async def sweep(database: Database, files: MediaFiles, now: datetime) -> None:
     """Remove the files that are to go. One that cannot be removed is tried again the next time."""
-    removed = BATCH
-    while removed == BATCH:
+    after, is_over = b"", False
+    while not is_over:
         async with database.quiet_write() as conn:
-            rows = await media_cache.claim_dropped(conn, now, BATCH)
-            gone = [row.hash for row in rows if await _remove(files, row.name)]
-            await media_cache.forget(conn, gone)
-        removed = len(gone)
-
-
-async def _remove(files: MediaFiles, name: str | None) -> bool:
-    try:
-        if name is not None:
-            await asyncio.to_thread(files.drop, name)
-    except OSError as error:
-        log.warning("a picture from elsewhere cannot be removed here (%s)", error.strerror)
-        return False
-    return True
+            rows = await media_cache.claim_dropped(conn, now, after=after, limit=BATCH)
+            gone = await asyncio.to_thread(files.drop_all, [row.name for row in rows])
+            await media_cache.forget(conn, [row.hash for row in rows if row.name in gone])
+        is_over = len(rows) < BATCH
+        after = rows[-1].hash if rows else b""

@@ -253,11 +253,12 @@ async def drop_waiting(conn: Connection, before: datetime, limit: int) -> int:
     return int(await conn.fetchval(DROP_WAITING, before, limit) or 0)
 
 
-LIST_GONE = "select name from media_gone order by name limit $1"
+LIST_GONE = "select name from media_gone where name > $1 order by name limit $2"
 
 
-async def list_gone_unfiltered(conn: Connection, limit: int) -> list[str]:
-    return [row["name"] for row in await conn.fetch(LIST_GONE, limit)]
+async def list_gone_unfiltered(conn: Connection, after: str, limit: int) -> list[str]:
+    """Files whose rows went, by name, from behind that one."""
+    return [row["name"] for row in await conn.fetch(LIST_GONE, after, limit)]
 
 
 FORGET_GONE = "delete from media_gone where name = any ($1::text[])"

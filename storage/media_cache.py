@@ -19,10 +19,10 @@ USE_NOTED_EVERY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """`state` is fetching, kept, failed or dropped; `name` is that of the files of a kept one."""
+    """`state` is fetching, kept, failed or dropped; `name` is that of its files."""
 
     state: str
-    name: str | None
+    name: str
     fetched_at: datetime
     used_at: datetime
 
@@ -49,8 +49,8 @@ async def read_unfiltered(conn: Connection, key: bytes) -> Cached | None:
 # may have waited. The lock lets nobody erase or edit the post until this is committed, so that
 # whoever does either finds the row or comes first.
 CLAIM = """
-insert into media_cache as c (hash, post_id, state, fetched_at, used_at)
-select $1, p.id, 'fetching', $3, $3
+insert into media_cache as c (hash, post_id, state, name, fetched_at, used_at)
+select $1, p.id, 'fetching', $6, $3, $3
 from (
   select id from posts
   where id = $2 and state <> 'erased' and exists (
@@ -58,29 +58,33 @@ from (
     where sha256(convert_to(id || ' ' || (a ->> 'url'), 'UTF8')) = $1)
   for share) p
 on conflict (hash) do update
-set state = 'fetching', name = null, bytes = 0, fetched_at = excluded.fetched_at,
+set state = 'fetching', name = excluded.name, bytes = 0, fetched_at = excluded.fetched_at,
   used_at = excluded.used_at
 where (c.state = 'fetching' and c.fetched_at <= $4) or (c.state = 'failed' and c.fetched_at <= $5)
 returning c.hash
 """
 
 
-async def claim(conn: Connection, key: bytes, post_id: int, now: datetime) -> bool:
-    """Whether the caller is the one who fetches it, until CLAIM_ENDS."""
+async def claim(conn: Connection, key: bytes, post_id: int, now: datetime, name: str) -> bool:
+    """Whether the caller is the one who fetches it, until CLAIM_ENDS.
+
+    The files are called `name`. It stands here before any of them is written, so that they are
+    found whatever breaks in between.
+    """
     ends = (now - CLAIM_ENDS, now - FAILURE_KEPT)
-    return await conn.fetchval(CLAIM, key, post_id, now, *ends) is not None
+    return await conn.fetchval(CLAIM, key, post_id, now, *ends, name) is not None
 
 
 KEEP = """
-update media_cache set state = 'kept', name = $3, bytes = $4, used_at = $2
+update media_cache set state = 'kept', bytes = $3, used_at = $2
 where hash = $1 and state = 'fetching' and fetched_at = $2
 returning hash
 """
 
 
-async def keep(conn: Connection, key: bytes, claimed_at: datetime, *, name: str, size: int) -> bool:
+async def keep(conn: Connection, key: bytes, claimed_at: datetime, size: int) -> bool:
     """Its files are here; False when they are not wanted any more, and the caller drops them."""
-    return await conn.fetchval(KEEP, key, claimed_at, name, size) is not None
+    return await conn.fetchval(KEEP, key, claimed_at, size) is not None
 
 
 FAIL = """
@@ -166,24 +170,27 @@ async def make_room(conn: Connection, most: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Dropped:
     hash: bytes
-    name: str | None
+    name: str
 
 
 CLAIM_DROPPED = """
 select hash, name from media_cache
-where state = 'dropped' and (name is not null or fetched_at <= $1)
+where state = 'dropped' and hash > $1 and (bytes > 0 or fetched_at <= $2)
 order by hash
-limit $2
+limit $3
 for update skip locked
 """
 
 
-async def claim_dropped(conn: Connection, now: datetime, limit: int) -> list[Dropped]:
-    """What is to go, for this transaction: first its files, then `forget` it.
+async def claim_dropped(
+    conn: Connection, now: datetime, *, after: bytes, limit: int
+) -> list[Dropped]:
+    """What is to go, from behind that hash, for this transaction: its files, then `forget` it.
 
-    One that was dropped while it was fetched waits until nobody can be writing its files any more.
+    One that was dropped while it was fetched waits for its claim to end: by then its files are
+    written, or whoever writes them later finds that nobody wants them and drops them.
     """
-    return await fetch_all(conn, Dropped, CLAIM_DROPPED, now - CLAIM_ENDS, limit)
+    return await fetch_all(conn, Dropped, CLAIM_DROPPED, after, now - CLAIM_ENDS, limit)
 
 
 FORGET = "delete from media_cache where hash = any($1::bytea[])"

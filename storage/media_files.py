@@ -5,11 +5,13 @@ It knows no post and no person; which file belongs to what stands in the table `
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 NAME_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -17,6 +19,8 @@ NAME_LENGTH = 26  # 130 bits: nobody guesses one
 NAME = re.compile(rf"[a-z2-7]{{{NAME_LENGTH}}}")
 VARIANT = re.compile(r"(?:full|small|original)\.[a-z0-9]{2,5}")
 INCOMING = "incoming"
+
+log = logging.getLogger(__name__)
 
 
 def new_name() -> str:
@@ -61,10 +65,29 @@ class MediaFiles:
             raise
 
     def drop(self, name: str) -> None:
-        """Remove every variant; a second time changes nothing."""
-        if NAME.fullmatch(name):
-            for path in (self._root / name[:2]).glob(f"{name}.*"):
-                path.unlink(missing_ok=True)
+        """Remove every variant; a second time changes nothing. Raises OSError if one stays.
+
+        Not by a glob: that finds nothing in a directory that may not be read, as if all were gone.
+        """
+        if not NAME.fullmatch(name):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            for path in (self._root / name[:2]).iterdir():
+                if path.name.startswith(f"{name}."):
+                    path.unlink(missing_ok=True)
+
+    def drop_all(self, names: Iterable[str]) -> set[str]:
+        """Remove as many of them as can be removed; which."""
+        gone, reason = set(), None
+        for name in names:
+            try:
+                self.drop(name)
+                gone.add(name)
+            except OSError as error:
+                reason = error.strerror
+        if reason is not None:
+            log.error("files in %s cannot be removed (%s)", self._root, reason)
+        return gone
 
     def names(self) -> Iterator[tuple[str, float]]:
         """The name of each file, and when it was last written, in seconds since 1970."""

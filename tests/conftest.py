@@ -12,7 +12,6 @@ with the run even when the run is killed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import tempfile
@@ -182,9 +181,11 @@ CLOSING = 2.0  # seconds; a connection that a test never gave back would be wait
 
 
 async def close_at_last(opened: Database) -> None:
-    """Close the pool even when a test still holds one of its connections."""
-    with contextlib.suppress(TimeoutError):
+    """Close the pool. A test that still holds one of its connections fails by that."""
+    try:
         await asyncio.wait_for(opened.close(), CLOSING)
+    except TimeoutError:
+        pytest.fail("a connection was not given back")
 
 
 async def clear(dsn: str) -> None:

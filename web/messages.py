@@ -177,6 +177,9 @@ PROBLEMS: dict[str, str] = {
     ),
     "tells_much": N_("It may say more about somebody than you want. Please look at the list."),
     "too_many_wishes": N_("There is no room for more. Undo something that you no longer need."),
+    "moved_this_week": N_(
+        "One of the two accounts has moved within the last week. Please come back later."
+    ),
     "not_moved_yet": N_("That account does not say yet that it has moved here."),
     "moved": N_("You have moved to another account. Write with that one, or take the move back."),
     "moved_lately": N_("You moved less than 30 days ago. Please wait a little."),

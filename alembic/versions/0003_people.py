@@ -340,11 +340,10 @@ create table media_cache (
   hash bytea primary key check (octet_length(hash) = 32),
   post_id bigint not null references posts,
   state text not null check (state in ('fetching', 'kept', 'failed', 'dropped')),
-  name text,
+  name text not null,
   bytes bigint not null default 0 check (bytes >= 0),
   fetched_at timestamptz not null,
-  used_at timestamptz not null,
-  check (state <> 'kept' or name is not null)
+  used_at timestamptz not null
 );
 create index media_cache_post on media_cache (post_id);
 create index media_cache_dropped on media_cache (hash) where state = 'dropped';

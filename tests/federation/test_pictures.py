@@ -403,7 +403,7 @@ async def test_who_waits_for_another_process_gives_up_without_an_error(
     post = await scene.post(url)
     async with scene.database.write() as conn:
         key = media_cache.key_of(post.id, url)
-        assert await media_cache.claim(conn, key, post.id, scene.clock.now())
+        assert await media_cache.claim(conn, key, post.id, scene.clock.now(), "made")
     monkeypatch.setattr(module, "PATIENCE", 0.2)
     waiting = asyncio.create_task(scene.find(post, url))
     while not scene.shown._fetching:  # noqa: ASYNC110 - nothing tells

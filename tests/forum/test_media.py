@@ -211,7 +211,7 @@ async def test_pat05_an_erased_post_takes_its_files_along(
 
 
 async def test_a_file_that_cannot_be_removed_holds_up_no_other(
-    database: Database, files: MediaFiles
+    database: Database, files: MediaFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with database.write() as conn:
         ada = await make_person(conn)
@@ -221,12 +221,13 @@ async def test_a_file_that_cannot_be_removed_holds_up_no_other(
     (path,) = (files._root / stuck[:2]).glob(f"{stuck}.*")
     path.unlink()
     path.mkdir()
+    monkeypatch.setattr(media, "BATCH", 1)
     await media.sweep(database, files)
     assert {name for name, _ in files.names()} == {stuck}
     path.rmdir()
     await media.sweep(database, files)
     async with database.read() as conn:
-        assert await stored.list_gone_unfiltered(conn, 10) == []
+        assert await stored.list_gone_unfiltered(conn, "", 10) == []
 
 
 async def test_a_removed_post_keeps_its_file_out_of_sight(
@@ -375,7 +376,7 @@ async def test_closing_an_account_drops_what_waited(conn: Connection, files: Med
     medium = await uploaded(conn, files, ada)
     await closing.close_account(conn, ada, tick())
     assert await stored.bytes_of_all(conn) == 0
-    assert medium.name in await stored.list_gone_unfiltered(conn, 10)
+    assert medium.name in await stored.list_gone_unfiltered(conn, "", 10)
 
 
 async def test_a_reply_may_be_nothing_but_a_file(conn: Connection, files: MediaFiles) -> None:

@@ -248,8 +248,8 @@ async def _from_elsewhere(
         path = cache.incoming()
         path.write_text(secret_of(thing))
         cache.save(name, {variant: path})
-    assert await media_cache.claim(conn, key, post.id, now)
-    assert await media_cache.keep(conn, key, now, name=name, size=9)
+    assert await media_cache.claim(conn, key, post.id, now, name)
+    assert await media_cache.keep(conn, key, now, 9)
     return {thing: [f"{post.id}/0"] for thing in PICTURES_ELSEWHERE}
 
 

@@ -33,8 +33,8 @@ async def carry(conn: Connection, post: Post, *urls: str) -> Post:
 
 async def keep(conn: Connection, post: Post, name: str, at: datetime, size: int = 10) -> bytes:
     key = key_of(post.id, name)
-    assert await media_cache.claim(conn, key, post.id, at)
-    assert await media_cache.keep(conn, key, at, name=name, size=size)
+    assert await media_cache.claim(conn, key, post.id, at, name)
+    assert await media_cache.keep(conn, key, at, size)
     return key
 
 
@@ -56,10 +56,10 @@ async def test_what_nobody_has_looked_at_for_long_goes(conn: Connection) -> None
     await media_cache.note_use(conn, looked_at, NOW - 29 * DAY)
     assert await media_cache.drop_old(conn, NOW - 30 * DAY, 10) == 1
     assert await names(conn, "old", "looked at", "new") == ["looked at", "new"]
-    (dropped,) = await media_cache.claim_dropped(conn, NOW, 10)
+    (dropped,) = await media_cache.claim_dropped(conn, NOW, after=b"", limit=10)
     assert dropped.name == "old"
     await media_cache.forget(conn, [dropped.hash])
-    assert await media_cache.claim_dropped(conn, NOW, 10) == []
+    assert await media_cache.claim_dropped(conn, NOW, after=b"", limit=10) == []
     assert await media_cache.drop_old(conn, NOW - 30 * DAY, 10) == 0
 
 
@@ -78,18 +78,18 @@ async def test_one_at_a_time_fetches_and_a_failure_is_remembered_for_an_hour(
 ) -> None:
     post = await make_post(conn, "https://there.test/a.png")
     key = key_of(post.id, "https://there.test/a.png")
-    assert await media_cache.claim(conn, key, post.id, NOW)
-    assert not await media_cache.claim(conn, key, post.id, NOW + timedelta(seconds=50))
+    assert await media_cache.claim(conn, key, post.id, NOW, "made")
+    assert not await media_cache.claim(conn, key, post.id, NOW + timedelta(seconds=50), "made")
     later = NOW + timedelta(seconds=61)
-    assert await media_cache.claim(conn, key, post.id, later), "whoever had it is gone"
-    assert not await media_cache.keep(conn, key, NOW, name="late", size=1)
+    assert await media_cache.claim(conn, key, post.id, later, "made"), "whoever had it is gone"
+    assert not await media_cache.keep(conn, key, NOW, 1)
     await media_cache.fail(conn, key, later, later)
-    assert not await media_cache.claim(conn, key, post.id, later + timedelta(minutes=59))
+    assert not await media_cache.claim(conn, key, post.id, later + timedelta(minutes=59), "made")
     known = await media_cache.read_unfiltered(conn, key)
     assert known is not None
     assert known.is_settled(later + timedelta(minutes=59))
     assert not known.is_settled(later + timedelta(minutes=61))
-    assert await media_cache.claim(conn, key, post.id, later + timedelta(minutes=61))
+    assert await media_cache.claim(conn, key, post.id, later + timedelta(minutes=61), "made")
 
 
 async def test_what_is_dropped_while_it_is_fetched_stands_until_nobody_can_write_it_any_more(
@@ -97,30 +97,35 @@ async def test_what_is_dropped_while_it_is_fetched_stands_until_nobody_can_write
 ) -> None:
     post = await make_post(conn, "https://there.test/a.png")
     key = key_of(post.id, "https://there.test/a.png")
-    assert await media_cache.claim(conn, key, post.id, NOW)
+    assert await media_cache.claim(conn, key, post.id, NOW, "made")
     await media_cache.drop_of_post(conn, post.id)
-    assert await media_cache.claim_dropped(conn, NOW + timedelta(seconds=59), 10) == []
-    assert not await media_cache.keep(conn, key, NOW, name="late", size=1)
-    (dropped,) = await media_cache.claim_dropped(conn, NOW + timedelta(seconds=60), 10)
-    assert (dropped.hash, dropped.name) == (key, None)
+    assert (
+        await media_cache.claim_dropped(conn, NOW + timedelta(seconds=59), after=b"", limit=10)
+        == []
+    )
+    assert not await media_cache.keep(conn, key, NOW, 1)
+    (dropped,) = await media_cache.claim_dropped(
+        conn, NOW + timedelta(seconds=60), after=b"", limit=10
+    )
+    assert (dropped.hash, dropped.name) == (key, "made")
 
 
 async def test_pat05_nothing_is_begun_for_a_post_that_is_erased(conn: Connection) -> None:
     post = await make_post(conn, "x")
     assert await posts.erase(conn, post.id, post.thread_id)
-    assert not await media_cache.claim(conn, key_of(post.id, "x"), post.id, NOW)
+    assert not await media_cache.claim(conn, key_of(post.id, "x"), post.id, NOW, "made")
 
 
 async def test_pat05_nothing_is_begun_of_what_a_post_carries_no_more(conn: Connection) -> None:
     taken_out, left = "https://there.test/ä.png?a=1 2", "https://there.test/left.png"
     post = await make_post(conn, taken_out, left)
     await carry(conn, post, left)
-    assert not await media_cache.claim(conn, key_of(post.id, taken_out), post.id, NOW)
-    assert await media_cache.claim(conn, key_of(post.id, left), post.id, NOW)
+    assert not await media_cache.claim(conn, key_of(post.id, taken_out), post.id, NOW, "made")
+    assert await media_cache.claim(conn, key_of(post.id, left), post.id, NOW, "made")
     await carry(conn, post, left, taken_out)
-    assert await media_cache.claim(conn, key_of(post.id, taken_out), post.id, NOW)
+    assert await media_cache.claim(conn, key_of(post.id, taken_out), post.id, NOW, "made")
     assert await conn.fetchval(
         "update posts set parts = null where id = $1 returning true", post.id
     )
     gone = key_of(post.id, "https://there.test/new.png")
-    assert not await media_cache.claim(conn, gone, post.id, NOW)
+    assert not await media_cache.claim(conn, gone, post.id, NOW, "made")

@@ -157,7 +157,9 @@ async def test_pat04_an_account_that_moved_here_without_a_word_is_looked_for(
         wide = await make_community(conn, name="open_one")
         await join(conn, wide, scene.new)
     await visitor.send("/settings/move", "/settings/move/names", other=ADDRESS)
-    looked_for = {"other": ADDRESS, "look": "yes"}
+    resolver.known[scene.new.uri] = scene.new.id
+    looked_for = {"other": scene.new.uri, "look": "yes"}
+    assert f'name="other" value="{scene.new.uri}"' in (await visitor.get("/settings/move")).text
     early = await visitor.send("/settings/move", "/settings/move/names", **looked_for)
     assert early.status_code == 422
     assert "does not say yet that it has moved here" in early.text
@@ -171,3 +173,15 @@ async def test_pat04_an_account_that_moved_here_without_a_word_is_looked_for(
         found = {row["actor_id"] for row in await conn.fetch(members, wide.id)}
     assert scene.rosa.id in found
     assert scene.new.id not in found
+
+    await visitor.send("/settings/move", "/settings/move/names/drop")
+    async with database.write() as conn:
+        other = await make_remote_person(conn, host="third.test", name="rosa")
+        await conn.execute("update actors set moved_at = $2 where id = $1", other.id, far_future())
+    resolver.known["rosa@third.test"] = other.id
+    resolver.moved[other.uri] = scene.rosa.uri
+    again = {"other": "rosa@third.test"}
+    answer = await visitor.send("/settings/move", "/settings/move/names", **again)
+    assert answer.status_code == 422
+    assert "has moved within the last week" in answer.text
+    assert "rosa@third.test" in (await visitor.get("/settings/move")).text

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 
 from forum import accounts, moves, moving
-from forum.errors import Invalid
+from forum.errors import Invalid, NotAllowed
 from storage.actors import Actor, list_by_uris_unfiltered, read_unfiltered
 from storage.db import Connection
 from storage.moves import read_moved_unfiltered
@@ -18,6 +18,7 @@ from web.visit import Visit
 
 LOOKED_UP_PER_HOUR = 20
 LONGEST = 300
+LONGEST_URI = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +99,34 @@ async def add_name(visit: Visit) -> Response:
     Mastodon and GoToSocial tell of a move to followers only, and people have none here.
     """
     visit.require_member()
-    other = visit.form.line("other", most=LONGEST, least=3)
+    other = visit.form.line("other", most=LONGEST_URI, least=3)
     with visit.form.checked():
         visit.form.stop_if_wrong()
         await visit.count("move", most=LOOKED_UP_PER_HOUR, per=timedelta(hours=1))
-        found = await _look_up(visit, other, "other")
-        async with visit.services.database.read() as conn:
-            uri = (await own(visit, conn)).uri
-        has_moved = await visit.services.resolver.has_moved_to(found, uri)
-        if not has_moved and visit.form.is_ticked("look"):
-            raise Invalid("not_moved_yet", field="other")
+        found, looks = await _look_up(visit, other, "other"), visit.form.is_ticked("look")
+        if looks and found.uri != other:
+            raise Invalid("account_not_found", field="other")
         async with visit.services.database.write() as conn:
             me = await own(visit, conn)
             await moving.add_name(conn, me, found)
-            if has_moved:
-                await moves.receive_move(conn, visit.site, found, me, now=visit.now)
+        has_moved = await visit.services.resolver.has_moved_to(found, me.uri)
+        if has_moved:
+            await _bring(visit, found)
+        elif looks:
+            raise Invalid("not_moved_yet", field="other")
         return respond.redirect(visit, "/settings/move", done="arrived" if has_moved else "saved")
     return await _again(visit)
+
+
+async def _bring(visit: Visit, old: Actor) -> None:
+    """In a transaction of its own: the name stands, whether or not this one may come now."""
+    try:
+        async with visit.services.database.write() as conn:
+            me = await own(visit, conn)
+            await moves.receive_move(conn, visit.site, old, me, now=visit.now)
+    except NotAllowed as refusal:
+        code = "moved_this_week" if refusal.code == "moved_lately" else refusal.code
+        raise Invalid(code, field="other") from refusal
 
 
 async def drop_name(visit: Visit) -> Response:

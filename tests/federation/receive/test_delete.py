@@ -182,8 +182,8 @@ async def test_pat05_nothing_is_called_erased_while_a_picture_of_it_is_still_a_f
         post = await read_by_uri_unfiltered(conn, sent["object"]["id"])
         assert post is not None
         key = media_cache.key_of(post.id, f"{peer.origin}/scan.png")
-        assert await media_cache.claim(conn, key, post.id, now)
-        assert await media_cache.keep(conn, key, now, name=name, size=9)
+        assert await media_cache.claim(conn, key, post.id, now, name)
+        assert await media_cache.keep(conn, key, now, 9)
 
     gone = delete(peer, ada.uri, ada.uri if what == "account" else sent["object"]["id"])
     await here.receive(gone)
@@ -205,8 +205,8 @@ async def test_pat05_files_of_others_that_are_still_to_go_hold_up_no_confirmatio
         await join(conn, community, author)
         other = await make_thread(conn, author, community, site=here.site)
         await conn.execute(
-            "insert into media_cache (hash, post_id, state, fetched_at, used_at)"
-            " values (sha256('x'), $1, 'dropped', now(), now())",
+            "insert into media_cache (hash, post_id, state, name, fetched_at, used_at)"
+            " values (sha256('x'), $1, 'dropped', 'x', now(), now())",
             other.id,
         )
     await here.receive(delete(peer, ada.uri, f"{peer.origin}/notes/1"))
