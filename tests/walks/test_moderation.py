@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from federation.hosts import STANDING_SECONDS
 from tests.walks.harness import Server, wait_until
 from tests.walks.people import (
     Placed,
@@ -70,6 +73,7 @@ async def test_r63_a_blocked_server_is_neither_seen_nor_sent_anything(pair: Pair
             assert await _is_absent(from_b, a)
         finally:
             a.run("policy", "unblock", b.host)
+            await asyncio.sleep(STANDING_SECONDS)  # what others find who use these two servers
         assert (await rosa.get(there.path)).status_code == 200
 
 
