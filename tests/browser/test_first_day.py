@@ -98,7 +98,8 @@ async def test_somebody_signs_up_joins_posts_replies_and_reports(
 
         await page.get_by_role("link", name="Write something new").first.click()
         await page.get_by_label("Title", exact=True).fill("My first question")
-        await page.get_by_role("textbox", name="Text (not needed").fill("How do you sleep?\n\n- badly\n- well")
+        text = page.get_by_role("textbox", name="Text (not needed")
+        await text.fill("How do you sleep?\n\n- badly\n- well")
         await fits(page)
         await page.get_by_label("I agree that what I write is sent to other servers").check()
         await page.get_by_role("button", name="Publish").click()
