@@ -62,13 +62,18 @@ async def test_f02_a_killed_worker_loses_nothing_and_repeats_what_was_under_way(
     assert kills >= KILLS // 2
     assert received - total <= repeated
     for sink in sinks:
-        times = Counter(sink.bodies)
+        times = Counter(_ours(sink))
         assert set(times) == {word.text.encode() for word in words}
-        assert in_order(sink.bodies)
+        assert in_order(_ours(sink))
+
+
+def _ours(sink: Sink) -> list[bytes]:
+    """Without documents that another test still sends to whoever had this port before."""
+    return [body for body in sink.bodies if body[:1] not in (b"", b"{")]
 
 
 def _received(sinks: list[Sink]) -> int:
-    return sum(len(sink.requests) for sink in sinks)
+    return sum(len(_ours(sink)) for sink in sinks)
 
 
 async def _left(database: Database) -> int:
