@@ -88,7 +88,6 @@ class Templates:
         found = self._environments.get(locale)
         if found is None:
             found = self._environments[locale] = self._make(words_for(locale))
-            found.bytecode_cache = COMPILED[locale]
         return found
 
     def _make(self, words: Words) -> Environment:
@@ -100,6 +99,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
+            bytecode_cache=COMPILED[words.locale],
         )
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             words.gettext,
