@@ -122,18 +122,24 @@ def test_a_flood_gives_way_as_others_come():
     assert pour("late.test", 1) == 1
 
 
+def hang(peer: Peer) -> asyncio.Event:
+    """From now on it answers nothing before the event is set."""
+    answered = asyncio.Event()
+
+    async def wait(_: Any, __: Any) -> bool:
+        await answered.wait()
+        return False
+
+    peer.behaviour = wait
+    return answered
+
+
 async def test_who_waits_for_an_unknown_key_keeps_only_its_own_server_waiting(
     here: Here, peer: Peer, other_peer: Peer
 ):
     ada = peer.actor("ada")
     assert (await post_signed(here.inbox, note(peer, ada, 0))).status_code == 202
-    answered = asyncio.Event()
-
-    async def hang(_: Any, __: Any) -> bool:
-        await answered.wait()
-        return False
-
-    other_peer.behaviour = hang
+    answered = hang(other_peer)
     strangers = here.fed.admission.strangers
     names = [other_peer.actor(f"eve{number}") for number in range(STRANGERS_PER_HOST)]
     tasks = [
@@ -154,13 +160,7 @@ async def test_who_waits_for_an_unknown_key_keeps_only_its_own_server_waiting(
 async def test_who_only_names_the_key_of_a_server_keeps_none_of_its_places(here: Here, peer: Peer):
     ada = peer.actor("ada")
     assert (await post_signed(here.inbox, note(peer, ada, 0))).status_code == 202
-    answered = asyncio.Event()
-
-    async def hang(_: Any, __: Any) -> bool:
-        await answered.wait()
-        return False
-
-    peer.behaviour = hang
+    answered = hang(peer)
     known, strangers = here.fed.admission.known, here.fed.admission.strangers
     pretended = [
         asyncio.create_task(post_signed(here.inbox, note(peer, ada, number), key=KEYS[1]))

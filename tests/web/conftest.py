@@ -16,10 +16,12 @@ from forum.text import ChildRenderer
 from server.mailing import SmtpMailer
 from storage import sessions
 from storage.actors import Actor
+from storage.communities import Community
 from storage.db import Database
 from storage.media_files import MediaFiles
-from tests.factories import SITE, make_site
+from tests.factories import SITE, join, make_community, make_person, make_site
 from tests.web.html import Page
+from tests.web.writer import Writer
 from web.routes import routes
 
 SECRET = b"a secret of 32 bytes in a test!!"
@@ -166,3 +168,23 @@ def browser(app: Router, services: Services) -> Callable[..., Browser]:
 @pytest.fixture
 def nobody(browser: Callable[..., Browser]) -> Browser:
     return browser()
+
+
+@pytest.fixture
+async def person(database: Database) -> Actor:
+    async with database.write() as conn:
+        return await make_person(conn, "ada")
+
+
+@pytest.fixture
+async def place(database: Database, person: Actor) -> Community:
+    async with database.write() as conn:
+        community = await make_community(conn, name="place", readers="members")
+        await join(conn, community, person)
+    return community
+
+
+@pytest.fixture
+async def writer(browser: Callable[..., Browser], person: Actor, place: Community) -> Writer:
+    assert place.name == "place"
+    return await Writer(await browser().sign_in(person), "/c/place/new").open()

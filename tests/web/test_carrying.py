@@ -13,7 +13,7 @@ from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Database
 from storage.parts import parts_of
-from tests.factories import SITE, join, make_community, make_person, make_thread
+from tests.factories import SITE, join, make_person, make_thread
 from tests.web.conftest import Browser
 from tests.web.html import Page
 from tests.web.writer import KINDS, Writer, picture, rows_of
@@ -22,26 +22,6 @@ from web.file_places import AT_ONCE, FilePlaces, FilesBusy
 from web.pages import carrying
 
 Open = Callable[..., Browser]
-
-
-@pytest.fixture
-async def person(database: Database) -> Actor:
-    async with database.write() as conn:
-        return await make_person(conn, "ada")
-
-
-@pytest.fixture
-async def place(database: Database, person: Actor) -> Community:
-    async with database.write() as conn:
-        community = await make_community(conn, name="place", readers="members")
-        await join(conn, community, person)
-    return community
-
-
-@pytest.fixture
-async def writer(browser: Open, person: Actor, place: Community) -> Writer:
-    assert place.name == "place"
-    return await Writer(await browser().sign_in(person), "/c/place/new").open()
 
 
 POSTED = "select title, parts from posts"

@@ -15,7 +15,7 @@ from storage import sessions
 from storage.actors import Actor
 from storage.communities import Community
 from storage.db import Database
-from tests.factories import join, make_community, make_person
+from tests.factories import make_person
 from tests.web.conftest import Browser
 from tests.web.writer import KINDS, Writer, picture, rows_of
 from web import door
@@ -24,26 +24,6 @@ from web.file_places import AT_ONCE, FilePlaces
 
 Open = Callable[..., Browser]
 POSTED = "select title from posts"
-
-
-@pytest.fixture
-async def person(database: Database) -> Actor:
-    async with database.write() as conn:
-        return await make_person(conn, "ada")
-
-
-@pytest.fixture
-async def place(database: Database, person: Actor) -> Community:
-    async with database.write() as conn:
-        community = await make_community(conn, name="place", readers="members")
-        await join(conn, community, person)
-    return community
-
-
-@pytest.fixture
-async def writer(browser: Open, person: Actor, place: Community) -> Writer:
-    assert place.name == "place"
-    return await Writer(await browser().sign_in(person), "/c/place/new").open()
 
 
 def places_of(app: Router) -> FilePlaces:

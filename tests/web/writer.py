@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import httpx
 from PIL import Image
 
 from storage.db import Database
 from tests.factories import SITE
-from tests.web.conftest import Browser
 from tests.web.html import Page
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Browser
 
 KINDS = {"origin": SITE.origin, "sec-fetch-site": "same-origin"}
 WORDS = {"title": "My brace", "source": "It fits."}
